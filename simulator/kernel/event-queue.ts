@@ -1,0 +1,110 @@
+/**
+ * A priority queue of integers by (key, sequence) in parallel typed arrays. It knows no domain: a key is mostly
+ * a time in microseconds, and what a payload means is its owner's affair.
+ */
+
+const CAPACITY_MIN = 16;
+
+/** Entries with equal keys come out in the order in which they went in. */
+export class EventQueue {
+  #keys: Float64Array;
+  #sequences: Float64Array;
+  #payloads: Int32Array;
+  #length = 0;
+  #pushed = 0;
+
+  /** @param capacity entries to make room for at first; the queue grows as needed. */
+  constructor(capacity = CAPACITY_MIN) {
+    const room = Math.max(capacity, CAPACITY_MIN);
+    this.#keys = new Float64Array(room);
+    this.#sequences = new Float64Array(room);
+    this.#payloads = new Int32Array(room);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The smallest key; Infinity when the queue is empty. */
+  get nextKey(): number {
+    return this.#length === 0 ? Number.POSITIVE_INFINITY : (this.#keys[0] as number);
+  }
+
+  /** @param key a finite number. @param payload a 32-bit signed integer. */
+  push(key: number, payload: number): void {
+    if (this.#length === this.#keys.length) this.#grow();
+    const keys = this.#keys;
+    const sequences = this.#sequences;
+    const payloads = this.#payloads;
+    let at = this.#length++;
+    // The newest sequence is above all others, so an equal key never moves the new entry up.
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const parentKey = keys[parent] as number;
+      if (key >= parentKey) break;
+      keys[at] = parentKey;
+      sequences[at] = sequences[parent] as number;
+      payloads[at] = payloads[parent] as number;
+      at = parent;
+    }
+    keys[at] = key;
+    sequences[at] = this.#pushed++;
+    payloads[at] = payload;
+  }
+
+  /** Takes the first payload out; the queue must not be empty. */
+  pop(): number {
+    const payloads = this.#payloads;
+    const first = payloads[0] as number;
+    const last = --this.#length;
+    if (last > 0) {
+      this.#sink(this.#keys[last] as number, this.#sequences[last] as number, payloads[last] as number, last);
+    }
+    return first;
+  }
+
+  /** Puts an entry at the root, whose place is free, and moves smaller children up past it. */
+  #sink(key: number, sequence: number, payload: number, length: number): void {
+    const keys = this.#keys;
+    const sequences = this.#sequences;
+    const payloads = this.#payloads;
+    const firstLeaf = length >> 1;
+    let at = 0;
+    while (at < firstLeaf) {
+      let child = 2 * at + 1;
+      let childKey = keys[child] as number;
+      const right = child + 1;
+      if (right < length) {
+        const rightKey = keys[right] as number;
+        if (
+          rightKey < childKey ||
+          (rightKey === childKey && (sequences[right] as number) < (sequences[child] as number))
+        ) {
+          child = right;
+          childKey = rightKey;
+        }
+      }
+      if (childKey > key || (childKey === key && (sequences[child] as number) > sequence)) break;
+      keys[at] = childKey;
+      sequences[at] = sequences[child] as number;
+      payloads[at] = payloads[child] as number;
+      at = child;
+    }
+    keys[at] = key;
+    sequences[at] = sequence;
+    payloads[at] = payload;
+  }
+
+  #grow(): void {
+    const room = this.#keys.length * 2;
+    const keys = new Float64Array(room);
+    const sequences = new Float64Array(room);
+    const payloads = new Int32Array(room);
+    keys.set(this.#keys);
+    sequences.set(this.#sequences);
+    payloads.set(this.#payloads);
+    this.#keys = keys;
+    this.#sequences = sequences;
+    this.#payloads = payloads;
+  }
+}
