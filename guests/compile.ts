@@ -107,6 +107,7 @@ function entryText(guestName: string): string {
   return `import { handle as answer } from ${JSON.stringify(`../${guestName}`)};
 import { Request } from 'ebb/request';
 import { sendResponse } from 'ebb/response';
+import 'ebb/log';
 export { allocate } from 'ebb/memory';
 export function handle(resource: i32, outparam: i32): void {
   const request = new Request(resource);
@@ -154,14 +155,15 @@ function isSdkClass(type: Type, name: string): boolean {
   return type.classReference?.internalName === `~lib/ebb/${name}` && !type.isNullableReference;
 }
 
-/** The standard library reaches the outside by imports that exist in browsers only. */
+/** The standard library reaches the outside by imports that only its own JavaScript loader provides. */
 function checkImports(module: binaryen.Module): void {
   for (let i = 0; i < module.getNumFunctions(); i++) {
     const { module: from, base } = binaryen.getFunctionInfo(module.getFunctionByIndex(i));
     if (!from || from.startsWith('cm32p2|')) continue;
+    const what = base === 'seed' ? 'Math.random' : `${base} of '${from}'`;
     throw new CodedError(
       'build-failed',
-      `expected a guest that imports from 'ebb' or from WASI, found a use of ${base} (module ${from}), which no host has`,
+      `expected a guest that imports from 'ebb' or from WASI, found a use of ${what}, which no host provides`,
     );
   }
 }

@@ -3,17 +3,26 @@
  * module was written in.
  */
 import { readFile } from 'node:fs/promises';
+import { CodedError } from '../metering/errors.ts';
 import { componentEmbed, componentNew } from './wasm-tools.ts';
 
 const WIT_URL = new URL('./wit/guest.wit', import.meta.url);
 const WASM_HEADER_BYTES = 8;
 const CUSTOM_SECTION = 0;
 
-/** The component of a core module whose imports and exports bear the `cm32p2` names of the guest world. */
+/**
+ * The component of a core module whose imports and exports bear the `cm32p2` names of the guest world.
+ * @throws CodedError `build-failed` when the module asks for something that the world has not.
+ */
 export async function toComponent(core: Uint8Array): Promise<Uint8Array> {
   const witSource = await readFile(WIT_URL, 'utf8');
   const embedded = await componentEmbed({ binary: core, witSource, world: 'guest', stringEncoding: 'utf8' });
-  return withoutCustomSections(await componentNew(embedded, []));
+  try {
+    return withoutCustomSections(await componentNew(embedded, []));
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    throw new CodedError('build-failed', `expected imports of the wasi:http/proxy world only: ${reason}`);
+  }
 }
 
 /** Drops the top-level custom sections (names, producers): 2 KB that no host reads. */

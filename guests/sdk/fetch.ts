@@ -60,7 +60,8 @@ export class FetchResult {
 export function fetch<T>(what: T): FetchResult {
   // AssemblyScript has no union types; the branch that does not fit is not compiled.
   if (isString<T>()) return exchange(new OutboundRequest(what as string));
-  return exchange(what as OutboundRequest);
+  if (what instanceof OutboundRequest) return exchange(what);
+  ERROR('expected fetch(url: string) or fetch(request: OutboundRequest)');
 }
 
 function exchange(request: OutboundRequest): FetchResult {
