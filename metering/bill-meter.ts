@@ -53,7 +53,7 @@ export class BillMeter {
 
   /** Counts an execution; rejected ones are never billed, failed ones are, as all providers of functions do. */
   addExecution(record: ExecutionRecord): void {
-    this.#expect('executions');
+    this.expect('executions');
     if (!wasStarted(record)) return;
     for (const [index, { measure }] of this.book.meters.entries()) {
       addExecution(this.#sums[index] as ExactSum, measure, record);
@@ -62,7 +62,7 @@ export class BillMeter {
 
   /** Counts the life of one instance. */
   addInstance(instance: InstanceRecord): void {
-    this.#expect('instances');
+    this.expect('instances');
     const index = this.#sizes.get(instance.size);
     const measure = index === undefined ? undefined : this.book.meters[index]?.measure;
     if (index === undefined || measure?.kind !== 'instance-time') {
@@ -86,7 +86,8 @@ export class BillMeter {
     return this.#sums.map((sum) => sum.value);
   }
 
-  #expect(counted: PriceBook['bills']): void {
+  /** @throws CodedError `prices-unfit` when the book counts the other. */
+  expect(counted: PriceBook['bills']): void {
     if (this.book.bills === counted) return;
     throw new CodedError(
       'prices-unfit',

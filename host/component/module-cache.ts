@@ -1,0 +1,86 @@
+/**
+ * Compiled components in memory, least recently used first out, bounded by the size of their code. Compiling
+ * happens once however many requests wait for it.
+ */
+
+import type { ArtifactStore } from './artifact-store.ts';
+import { limitMemory } from './limit-memory.ts';
+import type { LinkPlan } from './plan.ts';
+
+/** What a worker needs to make instances of one component. */
+export interface CompiledComponent {
+  readonly plan: LinkPlan;
+  readonly script: string;
+  readonly modules: Readonly<Record<string, WebAssembly.Module>>;
+  readonly codeBytes: number;
+}
+
+interface Entry {
+  readonly compiled: Promise<CompiledComponent>;
+  codeBytes: number;
+}
+
+export class ModuleCache {
+  readonly #store: ArtifactStore;
+  readonly #memoryBytesMax: number;
+  readonly #codeBytesMax: number;
+  readonly #onEvict: (version: string) => void;
+  readonly #entries = new Map<string, Entry>();
+  #codeBytes = 0;
+
+  constructor(options: {
+    readonly store: ArtifactStore;
+    readonly memoryBytesMax: number;
+    readonly codeBytesMax: number;
+    readonly onEvict: (version: string) => void;
+  }) {
+    this.#store = options.store;
+    this.#memoryBytesMax = options.memoryBytesMax;
+    this.#codeBytesMax = options.codeBytesMax;
+    this.#onEvict = options.onEvict;
+  }
+
+  /** Whether a request for this version would find it compiled, or about to be. */
+  has(version: string): boolean {
+    return this.#entries.has(version);
+  }
+
+  get(version: string): Promise<CompiledComponent> {
+    const known = this.#entries.get(version);
+    if (known) {
+      this.#entries.delete(version);
+      this.#entries.set(version, known);
+      return known.compiled;
+    }
+    const entry: Entry = { compiled: this.#compile(version), codeBytes: 0 };
+    this.#entries.set(version, entry);
+    entry.compiled.then(
+      ({ codeBytes }) => this.#account(version, entry, codeBytes),
+      () => this.#entries.delete(version),
+    );
+    return entry.compiled;
+  }
+
+  async #compile(version: string): Promise<CompiledComponent> {
+    const { plan, script, modules } = await this.#store.load(version);
+    const compiled: Record<string, WebAssembly.Module> = {};
+    let codeBytes = script.length;
+    for (const { name, bytes } of modules) {
+      compiled[name] = await WebAssembly.compile(limitMemory(bytes, this.#memoryBytesMax));
+      codeBytes += bytes.length;
+    }
+    return { plan, script, modules: compiled, codeBytes };
+  }
+
+  #account(version: string, entry: Entry, codeBytes: number): void {
+    if (this.#entries.get(version) !== entry) return;
+    entry.codeBytes = codeBytes;
+    this.#codeBytes += codeBytes;
+    for (const [oldest, { codeBytes: freed }] of this.#entries) {
+      if (this.#codeBytes <= this.#codeBytesMax || oldest === version) return;
+      this.#entries.delete(oldest);
+      this.#codeBytes -= freed;
+      this.#onEvict(oldest);
+    }
+  }
+}

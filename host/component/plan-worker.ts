@@ -1,0 +1,16 @@
+/** Worker thread that plans one component, so that planning never holds up the thread that serves. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { asCodedError } from '../../metering/errors.ts';
+import { makePlan } from './plan.ts';
+import type { PlanAnswer, PlanQuestion } from './planner.ts';
+
+async function answer({ bytes, memoryBytesMax }: PlanQuestion): Promise<PlanAnswer> {
+  try {
+    return { ok: true, ...(await makePlan(bytes, memoryBytesMax)) };
+  } catch (thrown) {
+    const { code, message, details } = asCodedError(thrown);
+    return details === undefined ? { ok: false, code, message } : { ok: false, code, message, details };
+  }
+}
+
+parentPort?.postMessage(await answer(workerData as PlanQuestion));

@@ -1,0 +1,116 @@
+/** The host's settings: defaults, then types, then cross-checks. All faults are reported at once. */
+import { CodedError } from '../metering/errors.ts';
+import { BYTES_PER_MB } from '../metering/units.ts';
+
+/** Settings of a host; every limit holds for each function alike. */
+export interface HostConfig {
+  /** Address that both listeners bind to. */
+  readonly bind: string;
+  /** Port of the public listener; 0 takes a free one. */
+  readonly port: number;
+  /** Port of the admin listener; 0 takes a free one. */
+  readonly adminPort: number;
+  /** Folder with the database, the components and the cache. */
+  readonly dataDir: string;
+  /** Worker threads that run guests side by side. */
+  readonly workers: number;
+  /** Longest that one execution may take, start-up included. */
+  readonly timeLimitMs: number;
+  /** Largest linear memory of an instance. */
+  readonly memoryMb: number;
+  /** Largest request body. */
+  readonly requestMb: number;
+  /** Largest response body. */
+  readonly responseMb: number;
+  /** Largest component that can be deployed. */
+  readonly componentMb: number;
+  /** Requests that may wait for a worker; the next one is answered with 503. */
+  readonly queueLimit: number;
+  /** Longest that a request may wait for a worker. */
+  readonly queueTimeoutMs: number;
+  /** Compiled components kept in memory, by the size of their code. */
+  readonly cacheMb: number;
+  /** Where guests may send requests: `host`, `host:port`, `*.domain` or `*`. Empty: nowhere. */
+  readonly allowOutbound: readonly string[];
+  /** How long running requests may go on after the host was told to stop. */
+  readonly drainTimeoutMs: number;
+}
+
+/** One number among the settings: default, range and unit, for checks and for help alike. */
+export interface NumberSetting {
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly unit: string;
+}
+
+const number = (value: number, min: number, max: number, unit: string): NumberSetting => ({
+  default: value,
+  min,
+  max,
+  unit,
+});
+
+export const NUMBER_SETTINGS = {
+  port: number(7070, 0, 65_535, 'port'),
+  adminPort: number(7071, 0, 65_535, 'port'),
+  workers: number(2, 1, 256, 'threads'),
+  timeLimitMs: number(10_000, 1, 3_600_000, 'ms'),
+  memoryMb: number(128, 1, 4_096, 'MB'),
+  requestMb: number(10, 0, 1_024, 'MB'),
+  responseMb: number(10, 0, 1_024, 'MB'),
+  componentMb: number(64, 1, 1_024, 'MB'),
+  queueLimit: number(1_000, 0, 1_000_000, 'requests'),
+  queueTimeoutMs: number(10_000, 0, 3_600_000, 'ms'),
+  cacheMb: number(256, 1, 65_536, 'MB'),
+  drainTimeoutMs: number(10_000, 0, 3_600_000, 'ms'),
+} as const satisfies Record<string, NumberSetting>;
+
+const TEXT_DEFAULTS = { bind: '127.0.0.1', dataDir: '.ebb' } as const;
+const OUTBOUND_PATTERN = /^(\*|(\*\.)?[a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i;
+
+type Given = { readonly [Key in keyof HostConfig]?: HostConfig[Key] | undefined };
+
+function numberFault(name: string, setting: NumberSetting, value: unknown): string | undefined {
+  if (Number.isInteger(value) && (value as number) >= setting.min && (value as number) <= setting.max)
+    return undefined;
+  return `${name}: expected a whole number from ${setting.min} to ${setting.max} (${setting.unit}), got ${JSON.stringify(value)}`;
+}
+
+/**
+ * Fills in the defaults and checks everything.
+ * @throws CodedError `config-invalid`, listing every fault.
+ */
+export function hostConfig(given: Given = {}): HostConfig {
+  const faults: string[] = [];
+  const settings: Record<string, unknown> = { allowOutbound: given.allowOutbound ?? [] };
+  for (const [name, setting] of Object.entries(NUMBER_SETTINGS)) {
+    const value = given[name as keyof typeof NUMBER_SETTINGS] ?? setting.default;
+    const fault = numberFault(name, setting, value);
+    if (fault) faults.push(fault);
+    settings[name] = value;
+  }
+  for (const [name, fallback] of Object.entries(TEXT_DEFAULTS)) {
+    const value = given[name as keyof typeof TEXT_DEFAULTS] ?? fallback;
+    if (typeof value !== 'string' || value === '')
+      faults.push(`${name}: expected a text, got ${JSON.stringify(value)}`);
+    settings[name] = value;
+  }
+  const known = new Set(Object.keys(settings));
+  for (const name of Object.keys(given)) {
+    if (!known.has(name)) faults.push(`${name}: expected one of ${[...known].join(', ')}`);
+  }
+  for (const pattern of given.allowOutbound ?? []) {
+    if (!OUTBOUND_PATTERN.test(pattern)) {
+      faults.push(`allowOutbound: expected host, host:port, *.domain or *, got ${JSON.stringify(pattern)}`);
+    }
+  }
+  const config = Object.freeze(settings) as unknown as HostConfig;
+  if (config.port !== 0 && config.port === config.adminPort) {
+    faults.push(`adminPort: expected another port than the public one, got ${config.adminPort} for both`);
+  }
+  if (faults.length > 0) throw new CodedError('config-invalid', faults.join('; '), { faults });
+  return config;
+}
+
+export const toBytes = (megabytes: number): number => megabytes * BYTES_PER_MB;

@@ -1,0 +1,107 @@
+/** wasi:http fields: ordered headers or trailers, names compared without case, values as bytes. */
+import { ResultError } from './result-error.ts';
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+
+/**
+ * Headers that belong to the connection, not to the message: guests neither see nor set them. The same list as
+ * wasmtime's DEFAULT_FORBIDDEN_HEADERS (crates/wasi-http, 2025).
+ */
+const FORBIDDEN = new Set([
+  'connection',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+export type FieldEntry = readonly [name: string, value: Uint8Array];
+
+const isFieldByte = (byte: number): boolean => byte === 0x09 || (byte >= 0x20 && byte !== 0x7f);
+
+function checkName(name: string): void {
+  if (!TOKEN.test(name)) throw new ResultError({ tag: 'invalid-syntax' });
+  if (FORBIDDEN.has(name.toLowerCase())) throw new ResultError({ tag: 'forbidden' });
+}
+
+function checkValue(value: Uint8Array): void {
+  if (!value.every(isFieldByte)) throw new ResultError({ tag: 'invalid-syntax' });
+}
+
+export class Fields {
+  #entries: FieldEntry[] = [];
+  #immutable = false;
+
+  static fromList(entries: readonly FieldEntry[]): Fields {
+    const fields = new Fields();
+    for (const [name, value] of entries) fields.append(name, value);
+    return fields;
+  }
+
+  /** Headers that came over the wire: without those of the connection, and not to be changed. */
+  static received(entries: readonly FieldEntry[]): Fields {
+    const fields = new Fields();
+    fields.#entries = entries.filter(([name]) => !FORBIDDEN.has(name.toLowerCase()));
+    return fields.frozen();
+  }
+
+  /** This very object, from now on immutable. */
+  frozen(): this {
+    this.#immutable = true;
+    return this;
+  }
+
+  get(name: string): Uint8Array[] {
+    const wanted = name.toLowerCase();
+    return this.#entries.filter(([key]) => key.toLowerCase() === wanted).map(([, value]) => value);
+  }
+
+  has(name: string): boolean {
+    const wanted = name.toLowerCase();
+    return this.#entries.some(([key]) => key.toLowerCase() === wanted);
+  }
+
+  set(name: string, values: readonly Uint8Array[]): void {
+    this.#checkMutable();
+    checkName(name);
+    for (const value of values) checkValue(value);
+    this.#remove(name);
+    for (const value of values) this.#entries.push([name, value]);
+  }
+
+  delete(name: string): void {
+    this.#checkMutable();
+    checkName(name);
+    this.#remove(name);
+  }
+
+  append(name: string, value: Uint8Array): void {
+    this.#checkMutable();
+    checkName(name);
+    checkValue(value);
+    this.#entries.push([name, value]);
+  }
+
+  entries(): FieldEntry[] {
+    return [...this.#entries];
+  }
+
+  clone(): Fields {
+    const copy = new Fields();
+    copy.#entries = [...this.#entries];
+    return copy;
+  }
+
+  #remove(name: string): void {
+    const unwanted = name.toLowerCase();
+    this.#entries = this.#entries.filter(([key]) => key.toLowerCase() !== unwanted);
+  }
+
+  #checkMutable(): void {
+    if (this.#immutable) throw new ResultError({ tag: 'immutable' });
+  }
+}

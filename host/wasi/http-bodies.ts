@@ -1,0 +1,102 @@
+/** wasi:http bodies in both directions. Incoming ones are whole when the guest starts; outgoing ones collect. */
+import type { Fields } from './fields.ts';
+import { InputStream, OutputStream, Pollable } from './io.ts';
+import { GuestFault, ResultError } from './result-error.ts';
+
+export class FutureTrailers {
+  #taken = false;
+
+  subscribe(): Pollable {
+    return new Pollable();
+  }
+
+  /** No trailers are kept: the answer is always that there were none; a second time it is refused. */
+  get(): object {
+    if (this.#taken) return { tag: 'err', val: undefined };
+    this.#taken = true;
+    return { tag: 'ok', val: { tag: 'ok', val: undefined } };
+  }
+}
+
+export class IncomingBody {
+  readonly #bytes: Uint8Array;
+  #streamed = false;
+
+  constructor(bytes: Uint8Array = new Uint8Array()) {
+    this.#bytes = bytes;
+  }
+
+  stream(): InputStream {
+    if (this.#streamed) throw new ResultError(undefined);
+    this.#streamed = true;
+    return new InputStream(this.#bytes);
+  }
+
+  static finish(_body: IncomingBody): FutureTrailers {
+    return new FutureTrailers();
+  }
+}
+
+/** What an outgoing body is checked against. */
+export interface BodyRules {
+  readonly bytesMax: number;
+  /** Called once when the body would pass `bytesMax`; throws. */
+  readonly onTooLarge: () => never;
+  /** The message's headers, for their content-length. */
+  readonly headers: Fields;
+  /** The error-code case for a body that differs from its content-length. */
+  readonly sizeErrorTag: 'HTTP-request-body-size' | 'HTTP-response-body-size';
+}
+
+function declaredLength(headers: Fields): number | undefined {
+  const [value] = headers.get('content-length');
+  const text = value && new TextDecoder().decode(value);
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}
+
+export class OutgoingBody {
+  readonly #rules: BodyRules;
+  readonly #onFinish: (body: Uint8Array) => void;
+  #chunks: Uint8Array[] = [];
+  #bytes = 0;
+  #written = false;
+
+  constructor(rules?: BodyRules, onFinish: (body: Uint8Array) => void = () => undefined) {
+    if (!rules) throw new GuestFault('outgoing-body has no constructor');
+    this.#rules = rules;
+    this.#onFinish = onFinish;
+  }
+
+  write(): OutputStream {
+    if (this.#written) throw new ResultError(undefined);
+    this.#written = true;
+    return new OutputStream((bytes) => {
+      this.#bytes += bytes.length;
+      if (this.#bytes > this.#rules.bytesMax) this.#rules.onTooLarge();
+      this.#chunks.push(bytes);
+    });
+  }
+
+  static finish(body: OutgoingBody, trailers: Fields | undefined): void {
+    const { headers, sizeErrorTag } = body.#rules;
+    if (trailers && trailers.entries().length > 0) {
+      throw new ResultError({ tag: 'internal-error', val: 'this host does not send trailers' });
+    }
+    const declared = declaredLength(headers);
+    if (declared !== undefined && declared !== body.#bytes) {
+      throw new ResultError({ tag: sizeErrorTag, val: BigInt(body.#bytes) });
+    }
+    body.#onFinish(concatenated(body.#chunks, body.#bytes));
+    body.#chunks = [];
+  }
+}
+
+function concatenated(chunks: readonly Uint8Array[], lengthBytes: number): Uint8Array {
+  const whole = new Uint8Array(lengthBytes);
+  let offset = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return whole;
+}

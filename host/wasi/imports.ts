@@ -1,0 +1,158 @@
+/**
+ * Everything that a guest can import, put together for one execution. Interfaces whose name a component may
+ * import are listed in component/contract.ts; a test holds the two together.
+ */
+import { randomFillSync } from 'node:crypto';
+import type { HostFunctions } from '../component/link.ts';
+import { Fields } from './fields.ts';
+import { FutureTrailers, IncomingBody, OutgoingBody } from './http-bodies.ts';
+import {
+  IncomingRequest,
+  outgoingResponseClass,
+  ResponseOutparam,
+  type ResponseRules,
+} from './http-incoming.ts';
+import {
+  FutureIncomingResponse,
+  handleOutgoing,
+  IncomingResponse,
+  type Outbound,
+  type OutgoingRequest,
+  outgoingRequestClass,
+  RequestOptions,
+} from './http-outgoing.ts';
+import { type ByteSink, InputStream, IoError, OutputStream, Pollable, type WaitForNews } from './io.ts';
+import { ResultError } from './result-error.ts';
+
+/** Thrown through the guest by `exit`; ends this execution only. */
+export class GuestExit extends Error {
+  readonly isSuccess: boolean;
+
+  constructor(isSuccess: boolean) {
+    super(`the guest called exit with ${isSuccess ? 'success' : 'failure'}`);
+    this.isSuccess = isSuccess;
+  }
+}
+
+/** What one execution gives its guest to work with. */
+export interface ExecutionContext {
+  readonly responseRules: ResponseRules;
+  readonly outbound: Outbound;
+  readonly onLog: ByteSink;
+}
+
+const nowNs = (): bigint => process.hrtime.bigint();
+
+function timer(atNs: bigint, wait: WaitForNews): Pollable {
+  const remainingMs = () => Math.max(0, Number(atNs - nowNs()) / 1e6);
+  return new Pollable({ isReady: () => nowNs() >= atNs, remainingMs }, wait);
+}
+
+function clocks(wait: WaitForNews): HostFunctions {
+  return {
+    'wasi:clocks/monotonic-clock': {
+      now: nowNs,
+      resolution: () => 1n,
+      subscribeInstant: (atNs: bigint) => timer(atNs, wait),
+      subscribeDuration: (durationNs: bigint) => timer(nowNs() + durationNs, wait),
+    },
+    'wasi:clocks/wall-clock': {
+      now: () => {
+        const ms = performance.timeOrigin + performance.now();
+        return { seconds: BigInt(Math.floor(ms / 1_000)), nanoseconds: Math.floor((ms % 1_000) * 1e6) };
+      },
+      resolution: () => ({ seconds: 0n, nanoseconds: 1_000 }),
+    },
+  };
+}
+
+/** The most random bytes that one call may ask for; more would be memory that no limit counts. */
+const RANDOM_BYTES_MAX = 16n * 1_048_576n;
+
+function randomBytes(lengthBytes: bigint): Uint8Array {
+  if (lengthBytes > RANDOM_BYTES_MAX) {
+    throw new RangeError(`random: expected at most ${RANDOM_BYTES_MAX} bytes, got ${lengthBytes}`);
+  }
+  return randomFillSync(new Uint8Array(Number(lengthBytes)));
+}
+
+const randomU64 = (): bigint => new DataView(randomBytes(8n).buffer).getBigUint64(0);
+
+const RANDOM: HostFunctions = {
+  'wasi:random/random': { getRandomBytes: randomBytes, getRandomU64: randomU64 },
+  'wasi:random/insecure': { getInsecureRandomBytes: randomBytes, getInsecureRandomU64: randomU64 },
+  'wasi:random/insecure-seed': { insecureSeed: () => [randomU64(), randomU64()] },
+};
+
+class TerminalInput {}
+class TerminalOutput {}
+
+function cli(onLog: ByteSink): HostFunctions {
+  const output = () => new OutputStream(onLog);
+  return {
+    'wasi:cli/environment': { getEnvironment: () => [], getArguments: () => [], initialCwd: () => undefined },
+    'wasi:cli/exit': {
+      exit: (status: { readonly tag: string }) => {
+        throw new GuestExit(status.tag === 'ok');
+      },
+      exitWithCode: (code: number) => {
+        throw new GuestExit(code === 0);
+      },
+    },
+    'wasi:cli/stdin': { getStdin: () => new InputStream() },
+    'wasi:cli/stdout': { getStdout: output },
+    'wasi:cli/stderr': { getStderr: output },
+    'wasi:cli/terminal-input': { TerminalInput },
+    'wasi:cli/terminal-output': { TerminalOutput },
+    'wasi:cli/terminal-stdin': { getTerminalStdin: () => undefined },
+    'wasi:cli/terminal-stdout': { getTerminalStdout: () => undefined },
+    'wasi:cli/terminal-stderr': { getTerminalStderr: () => undefined },
+  };
+}
+
+/** No folder is ever opened for a guest, so none of these can be made and none of their methods called. */
+class Descriptor {}
+class DirectoryEntryStream {}
+
+const FILESYSTEM: HostFunctions = {
+  'wasi:filesystem/preopens': { getDirectories: () => [] },
+  'wasi:filesystem/types': { Descriptor, DirectoryEntryStream, filesystemErrorCode: () => undefined },
+};
+
+/** The host functions for one execution, by interface name without version. */
+export function hostFunctions(context: ExecutionContext): HostFunctions {
+  const { outbound, responseRules } = context;
+  return {
+    ...clocks(outbound.wait),
+    ...RANDOM,
+    ...cli(context.onLog),
+    ...FILESYSTEM,
+    'wasi:io/error': { Error: IoError },
+    'wasi:io/poll': { Pollable, poll: Pollable.poll },
+    'wasi:io/streams': { InputStream, OutputStream },
+    'wasi:http/types': {
+      Fields,
+      FutureIncomingResponse,
+      FutureTrailers,
+      IncomingBody,
+      IncomingRequest,
+      IncomingResponse,
+      OutgoingBody,
+      OutgoingRequest: outgoingRequestClass(responseRules),
+      OutgoingResponse: outgoingResponseClass(responseRules),
+      RequestOptions,
+      ResponseOutparam,
+      httpErrorCode: () => undefined,
+    },
+    'wasi:http/outgoing-handler': {
+      handle: (request: OutgoingRequest, options: RequestOptions | undefined) => {
+        try {
+          return handleOutgoing(outbound, request, options);
+        } catch (thrown) {
+          if (thrown instanceof ResultError) throw thrown;
+          throw new ResultError({ tag: 'internal-error', val: String(thrown) });
+        }
+      },
+    },
+  };
+}

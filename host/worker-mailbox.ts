@@ -1,0 +1,60 @@
+/** A worker's line to the outside: it sends requests to the serving thread and can block until answers come. */
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { Outbound, OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
+import { type AnswerMessage, NEWS_INDEX } from './worker-messages.ts';
+
+export class Mailbox implements Outbound {
+  readonly #port: MessagePort;
+  readonly #news: Int32Array;
+  readonly #post: (id: number, request: OutboundRequest) => void;
+  readonly #answers = new Map<number, OutboundAnswer>();
+  #lastId = 0;
+  #firstOfExecution = 0;
+
+  constructor(
+    port: MessagePort,
+    shared: SharedArrayBuffer,
+    post: (id: number, request: OutboundRequest) => void,
+  ) {
+    this.#port = port;
+    this.#news = new Int32Array(shared);
+    this.#post = post;
+  }
+
+  /** Forgets what the execution before has asked for; late answers to it are dropped. */
+  beginExecution(): void {
+    this.#answers.clear();
+    this.#firstOfExecution = this.#lastId + 1;
+  }
+
+  send(request: OutboundRequest): { answer(): OutboundAnswer | undefined } {
+    const id = ++this.#lastId;
+    this.#post(id, request);
+    return {
+      answer: () => {
+        this.#collect();
+        return this.#answers.get(id);
+      },
+    };
+  }
+
+  readonly wait = (timeoutMs: number): void => {
+    // The counter is read first: an answer that comes after the look into the mailbox has changed it by then.
+    const seen = Atomics.load(this.#news, NEWS_INDEX);
+    if (this.#collect() > 0) return;
+    Atomics.wait(this.#news, NEWS_INDEX, seen, timeoutMs);
+    this.#collect();
+  };
+
+  #collect(): number {
+    let count = 0;
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port) as { message: AnswerMessage } | undefined;
+      if (!received) return count;
+      const { id, answer } = received.message;
+      if (id < this.#firstOfExecution) continue;
+      this.#answers.set(id, answer);
+      count++;
+    }
+  }
+}

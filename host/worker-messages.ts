@@ -1,0 +1,52 @@
+/** What crosses between the serving thread and a worker thread that runs guests. */
+import type { MessagePort } from 'node:worker_threads';
+import type { ErrorCode } from '../metering/errors.ts';
+import type { Outcome } from '../metering/execution.ts';
+import type { CompiledComponent } from './component/module-cache.ts';
+import type { RequestData, ResponseData } from './wasi/http-incoming.ts';
+import type { OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
+
+/** The memory that a worker shares: a 32-bit counter of news, and the processor time when its run began. */
+export const SHARED_BYTES = 16;
+export const NEWS_INDEX = 0;
+/** Index among 64-bit floats, in microseconds; read when a run has to be cut off. */
+export const CPU_STARTED_INDEX = 1;
+
+/** Given to a worker when it starts. */
+export interface WorkerStart {
+  /** Answers to outbound requests; read while the worker is blocked. */
+  readonly answers: MessagePort;
+  /** `NEWS_INDEX` as 32-bit integers: raised after each answer, and what a blocked worker waits on. */
+  readonly shared: SharedArrayBuffer;
+  readonly responseBytesMax: number;
+}
+
+export type ToWorker =
+  | { readonly type: 'load'; readonly component: CompiledComponent }
+  | { readonly type: 'unload'; readonly version: string }
+  | { readonly type: 'run'; readonly version: string; readonly request: RequestData };
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | { readonly type: 'done'; readonly result: RunResult }
+  | { readonly type: 'outbound'; readonly id: number; readonly request: OutboundRequest };
+
+export interface AnswerMessage {
+  readonly id: number;
+  readonly answer: OutboundAnswer;
+}
+
+/** How one run in a worker ended and what it used. */
+export interface RunResult {
+  readonly outcome: Outcome;
+  /** Present exactly when the outcome is `ok`. */
+  readonly response?: ResponseData;
+  /** Present whenever it is not. */
+  readonly error?: { readonly code: ErrorCode; readonly message: string };
+  readonly startupUs: number;
+  readonly runUs: number;
+  readonly cpuUs: number;
+  readonly memoryBytesPeak: number;
+  /** What the guest wrote to stdout and stderr, cut at a limit. */
+  readonly log: string;
+}

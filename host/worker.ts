@@ -1,0 +1,151 @@
+/** Worker thread that runs guests, one execution at a time, each in an instance of its own. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { ErrorCode } from '../metering/errors.ts';
+import type { Outcome } from '../metering/execution.ts';
+import { type GuestInstance, type HostFunctions, LinkedComponent } from './component/link.ts';
+import {
+  IncomingRequest,
+  type RequestData,
+  type ResponseData,
+  ResponseOutparam,
+} from './wasi/http-incoming.ts';
+import { GuestExit, hostFunctions } from './wasi/imports.ts';
+import { Mailbox } from './worker-mailbox.ts';
+import {
+  CPU_STARTED_INDEX,
+  type FromWorker,
+  type RunResult,
+  type ToWorker,
+  type WorkerStart,
+} from './worker-messages.ts';
+
+const start = workerData as WorkerStart;
+const post = (message: FromWorker): void => parentPort?.postMessage(message);
+const mailbox = new Mailbox(start.answers, start.shared, (id, request) =>
+  post({ type: 'outbound', id, request }),
+);
+const cpuStarted = new Float64Array(start.shared);
+const components = new Map<string, LinkedComponent>();
+
+/** Log output that is kept for one execution. */
+const LOG_BYTES_MAX = 65_536;
+
+class ResponseTooLarge extends Error {}
+
+type Ending =
+  | { readonly outcome: 'ok'; readonly response: ResponseData }
+  | { readonly outcome: Outcome; readonly error: { readonly code: ErrorCode; readonly message: string } };
+
+const failed = (outcome: Outcome, code: ErrorCode, message: string): Ending => ({
+  outcome,
+  error: { code, message },
+});
+
+/** What a guest that returned has left behind. */
+function endingOf(outparam: ResponseOutparam): Ending {
+  const set = outparam.value;
+  if (!set)
+    return failed('no-response', 'guest-no-response', 'the guest returned without setting a response');
+  if (set.tag === 'err') {
+    const detail = set.val.val === undefined ? '' : ` (${String(set.val.val)})`;
+    return failed(
+      'invalid-response',
+      'guest-response-invalid',
+      `the guest answered with error ${set.val.tag}${detail}`,
+    );
+  }
+  const response = set.val.collect();
+  if (response) return { outcome: 'ok', response };
+  return failed('invalid-response', 'guest-response-invalid', 'the guest did not finish its response body');
+}
+
+function endingOfThrown(thrown: unknown, outparam: ResponseOutparam): Ending {
+  if (thrown instanceof GuestExit) {
+    if (thrown.isSuccess && outparam.value) return endingOf(outparam);
+    return failed('exit', 'guest-exit', thrown.message);
+  }
+  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  if (thrown instanceof ResponseTooLarge)
+    return failed('response-too-large', 'guest-response-too-large', message);
+  return failed('trap', 'guest-trap', `the guest trapped: ${message}`);
+}
+
+/** Collects what a guest prints, up to a limit. */
+class LogBuffer {
+  readonly #chunks: Uint8Array[] = [];
+  #bytes = 0;
+
+  readonly write = (bytes: Uint8Array): void => {
+    const kept = bytes.subarray(0, LOG_BYTES_MAX - this.#bytes);
+    this.#bytes += kept.length;
+    if (kept.length > 0) this.#chunks.push(kept);
+  };
+
+  toString(): string {
+    return Buffer.concat(this.#chunks).toString('utf8');
+  }
+}
+
+function contextFunctions(log: LogBuffer): HostFunctions {
+  const bytesMax = start.responseBytesMax;
+  const onTooLarge = (): never => {
+    throw new ResponseTooLarge(`expected a body of at most ${bytesMax} bytes from the guest, got more`);
+  };
+  return hostFunctions({ responseRules: { bytesMax, onTooLarge }, outbound: mailbox, onLog: log.write });
+}
+
+const nowUs = (): number => performance.now() * 1_000;
+const cpuNowUs = (): number => {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
+};
+
+function run(version: string, request: RequestData): RunResult {
+  const log = new LogBuffer();
+  const outparam = new ResponseOutparam();
+  const startedUs = nowUs();
+  const cpuStartedUs = cpuNowUs();
+  cpuStarted[CPU_STARTED_INDEX] = cpuStartedUs;
+  let instance: GuestInstance | undefined;
+  let readyUs: number | undefined;
+  let ending: Ending;
+  mailbox.beginExecution();
+  try {
+    instance = (components.get(version) as LinkedComponent).instantiate(contextFunctions(log));
+    readyUs = nowUs();
+    instance.handle(new IncomingRequest(request), outparam);
+    ending = endingOf(outparam);
+  } catch (thrown) {
+    ending = endingOfThrown(thrown, outparam);
+  }
+  const endedUs = nowUs();
+  readyUs ??= endedUs;
+  return {
+    ...ending,
+    startupUs: Math.ceil(readyUs - startedUs),
+    runUs: Math.ceil(endedUs - readyUs),
+    cpuUs: Math.ceil(cpuNowUs() - cpuStartedUs),
+    memoryBytesPeak: instance?.memoryBytes() ?? 0,
+    log: log.toString(),
+  };
+}
+
+parentPort?.on('message', (message: ToWorker) => {
+  switch (message.type) {
+    case 'load': {
+      const { plan, script, modules } = message.component;
+      components.set(plan.version, new LinkedComponent(plan, script, modules));
+      return;
+    }
+    case 'unload':
+      components.delete(message.version);
+      return;
+    case 'run':
+      post({ type: 'done', result: run(message.version, message.request) });
+      return;
+    default:
+      message satisfies never;
+  }
+});
+
+post({ type: 'ready' });
