@@ -54,13 +54,11 @@ async function toRequestData(
 const BODILESS = new Set([204, 205, 304]);
 
 function toResponse({ status, headers, body }: ResponseData, executionId: number): Response {
-  const response = new Response(BODILESS.has(status) ? null : (body as Uint8Array<ArrayBuffer>), { status });
+  const sent = new Headers({ 'x-ebb-execution': String(executionId) });
   for (const [name, value] of headers) {
-    if (name.toLowerCase() !== 'content-length')
-      response.headers.append(name, Buffer.from(value).toString('latin1'));
+    if (name.toLowerCase() !== 'content-length') sent.append(name, Buffer.from(value).toString('latin1'));
   }
-  response.headers.set('x-ebb-execution', String(executionId));
-  return response;
+  return new Response(BODILESS.has(status) ? null : (body as Uint8Array<ArrayBuffer>), { status, headers: sent });
 }
 
 export function publicApp(host: Host): Hono<Env> {
