@@ -1,0 +1,68 @@
+/** How commands speak: results to stdout, words and progress to stderr. */
+import type { Writable } from 'node:stream';
+
+/** The streams of a command; tests give their own. */
+export interface Streams {
+  readonly stdout: Writable;
+  readonly stderr: Writable & { readonly isTTY?: boolean };
+}
+
+export class Output {
+  readonly #streams: Streams;
+  #progressShown = false;
+  #lastProgressMs = Number.NEGATIVE_INFINITY;
+
+  constructor(streams: Streams) {
+    this.#streams = streams;
+  }
+
+  /** A result, as text. */
+  print(text: string): void {
+    this.#clearProgress();
+    this.#streams.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  }
+
+  /** A result, as JSON. */
+  json(value: unknown): void {
+    this.print(JSON.stringify(value, null, 2));
+  }
+
+  /** Words for a person. */
+  say(text: string): void {
+    this.#clearProgress();
+    this.#streams.stderr.write(`${text}\n`);
+  }
+
+  /** Progress of long work: one line that is overwritten on a terminal, a line every few seconds elsewhere. */
+  progress(text: string): void {
+    const nowMs = performance.now();
+    const { stderr } = this.#streams;
+    if (nowMs - this.#lastProgressMs < (stderr.isTTY ? 100 : 5_000)) return;
+    this.#lastProgressMs = nowMs;
+    stderr.write(stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
+    this.#progressShown = stderr.isTTY === true;
+  }
+
+  get stdout(): Writable {
+    return this.#streams.stdout;
+  }
+
+  #clearProgress(): void {
+    if (this.#progressShown) this.#streams.stderr.write('\r\x1b[K');
+    this.#progressShown = false;
+  }
+}
+
+/** Columns of text: the first to the left, numbers to the right. */
+export function textTable(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const cells = [header, ...rows.map((row) => row.map(String))];
+  const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
+  const numeric = header.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'));
+  const lines = cells.map((row) =>
+    row
+      .map((cell, column) => (numeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd(),
+  );
+  return `${lines.join('\n')}\n`;
+}
