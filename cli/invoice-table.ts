@@ -7,5 +7,8 @@ export function invoiceTable(invoice: Pick<InvoiceReport, 'lines' | 'totalUsd'>)
     const tier = line.tier === 0 ? 'free' : `tier ${line.tier}`;
     return [line.meter, tier, `${line.quantity} ${line.unit}`, `${line.unitPriceUsd} USD`, line.amountUsd];
   });
-  return textTable(['meter', 'tier', 'quantity', 'price a unit', 'amount USD'], [...rows, ['total', '', '', '', invoice.totalUsd]]);
+  return textTable(
+    ['meter', 'tier', 'quantity', 'price a unit', 'amount USD'],
+    [...rows, ['total', '', '', '', invoice.totalUsd]],
+  );
 }

@@ -29,7 +29,11 @@ export function addServe(program: Command, output: Output): void {
     .description('run a host: a public listener for functions, an admin listener for deploying and billing')
     .option('--bind <address>', 'address of both listeners', '127.0.0.1')
     .option('--data-dir <folder>', 'folder of the database, the components and the cache', '.ebb')
-    .option('--allow-outbound <patterns>', 'where functions may send requests: host, host:port, *.domain or *', list)
+    .option(
+      '--allow-outbound <patterns>',
+      'where functions may send requests: host, host:port, *.domain or *',
+      list,
+    )
     .option('--json', 'print the addresses as JSON');
   for (const [name, setting] of Object.entries(NUMBER_SETTINGS)) {
     const { min, max, unit } = setting;
@@ -46,7 +50,8 @@ async function serve(config: HostConfig, output: Output, json: boolean): Promise
   const stopSignal = nextStopSignal();
   const running = await startHost(config, {
     nowMs: Date.now,
-    onInternal: (error) => output.say(`ebb: internal error: ${error instanceof Error ? error.stack : String(error)}`),
+    onInternal: (error) =>
+      output.say(`ebb: internal error: ${error instanceof Error ? error.stack : String(error)}`),
   });
   const { publicUrl, adminUrl } = running;
   if (json) output.print(JSON.stringify({ publicUrl, adminUrl }));
