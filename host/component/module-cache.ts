@@ -2,7 +2,7 @@
  * Compiled components in memory, least recently used first out, bounded by the size of their code. Compiling
  * happens once however many requests wait for it.
  */
-
+import { CodedError } from '../../metering/errors.ts';
 import type { ArtifactStore } from './artifact-store.ts';
 import { limitMemory } from './limit-memory.ts';
 import type { LinkPlan } from './plan.ts';
@@ -56,9 +56,17 @@ export class ModuleCache {
     this.#entries.set(version, entry);
     entry.compiled.then(
       ({ codeBytes }) => this.#account(version, entry, codeBytes),
-      () => this.#entries.delete(version),
+      () => this.#drop(version, entry),
     );
     return entry.compiled;
+  }
+
+  /** Lets a component go that no function runs any more; after that, nobody reads its files. */
+  async forget(version: string): Promise<void> {
+    const entry = this.#entries.get(version);
+    if (!entry) return;
+    await entry.compiled.catch(() => undefined);
+    this.#drop(version, entry);
   }
 
   async #compile(version: string): Promise<CompiledComponent> {
@@ -66,21 +74,36 @@ export class ModuleCache {
     const compiled: Record<string, WebAssembly.Module> = {};
     let codeBytes = script.length;
     for (const { name, bytes } of modules) {
-      compiled[name] = await WebAssembly.compile(limitMemory(bytes, this.#memoryBytesMax));
+      compiled[name] = await WebAssembly.compile(this.#limited(version, bytes));
       codeBytes += bytes.length;
     }
     return { plan, script, modules: compiled, codeBytes };
+  }
+
+  /** What was deployed under a larger limit is not the fault of the caller who meets it now. */
+  #limited(version: string, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+    try {
+      return limitMemory(bytes, this.#memoryBytesMax);
+    } catch (thrown) {
+      const message = `the component ${version} does not fit the settings of this host: ${String(thrown)}`;
+      throw new CodedError('internal', message);
+    }
   }
 
   #account(version: string, entry: Entry, codeBytes: number): void {
     if (this.#entries.get(version) !== entry) return;
     entry.codeBytes = codeBytes;
     this.#codeBytes += codeBytes;
-    for (const [oldest, { codeBytes: freed }] of this.#entries) {
-      if (this.#codeBytes <= this.#codeBytesMax || oldest === version) return;
-      this.#entries.delete(oldest);
-      this.#codeBytes -= freed;
-      this.#onEvict(oldest);
+    for (const [oldest, old] of this.#entries) {
+      if (this.#codeBytes <= this.#codeBytesMax) return;
+      if (oldest !== version) this.#drop(oldest, old);
     }
+  }
+
+  #drop(version: string, entry: Entry): void {
+    if (this.#entries.get(version) !== entry) return;
+    this.#entries.delete(version);
+    this.#codeBytes -= entry.codeBytes;
+    this.#onEvict(version);
   }
 }

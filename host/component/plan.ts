@@ -4,13 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import { CodedError } from '../../metering/errors.ts';
-import { checkContract } from './contract.ts';
+import { checkContract, checkFunctions, type ImportedNames } from './contract.ts';
 import { generate, generatorReady } from './generator.ts';
 import { limitMemory } from './limit-memory.ts';
 import { parseComponent } from './parse.ts';
 
 /** Raised whenever plans of an older build of Ebb must not be used any more. */
-export const PLAN_FORMAT = 1;
+export const PLAN_FORMAT = 2;
 
 /** A plan as it is kept on disk beside its files. */
 export interface LinkPlan {
@@ -62,6 +62,17 @@ function generated(bytes: Uint8Array): readonly PlannedFile[] {
   }
 }
 
+/** `const { getStderr, Error: Error$1 } = imports['wasi:cli/stderr'];`: what the code takes from each interface. */
+const IMPORT_LINE = /^\s*const \{ ([^}]*) \} = imports\['([^']+)'\];$/gm;
+
+function importedNames(script: PlannedFile): ImportedNames[] {
+  const text = Buffer.from(script.bytes).toString('utf8');
+  return [...text.matchAll(IMPORT_LINE)].map(([, names = '', interfaceName = '']) => ({
+    interfaceName,
+    names: names.split(', ').map((name) => name.split(':')[0] as string),
+  }));
+}
+
 async function checkModule(file: PlannedFile, memoryBytesMax: number): Promise<void> {
   try {
     await WebAssembly.compile(limitMemory(file.bytes, memoryBytesMax));
@@ -89,6 +100,7 @@ export async function makePlan(
   const modules = files.filter((file) => file.name.endsWith('.wasm'));
   const script = files.find((file) => file.name.endsWith('.js'));
   if (!script) throw new CodedError('internal', 'the generator gave no code');
+  checkFunctions(importedNames(script));
   for (const module of modules) await checkModule(module, memoryBytesMax);
   const plan: LinkPlan = {
     format: PLAN_FORMAT,

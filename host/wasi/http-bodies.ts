@@ -44,6 +44,8 @@ export interface BodyRules {
   readonly onTooLarge: () => never;
   /** The message's headers, for their content-length. */
   readonly headers: Fields;
+  /** Whether a message without any body may declare a length all the same. */
+  readonly mayOmitBody: () => boolean;
   /** The error-code case for a body that differs from its content-length. */
   readonly sizeErrorTag: 'HTTP-request-body-size' | 'HTTP-response-body-size';
 }
@@ -78,12 +80,13 @@ export class OutgoingBody {
   }
 
   static finish(body: OutgoingBody, trailers: Fields | undefined): void {
-    const { headers, sizeErrorTag } = body.#rules;
+    const { headers, sizeErrorTag, mayOmitBody } = body.#rules;
     if (trailers && trailers.entries().length > 0) {
       throw new ResultError({ tag: 'internal-error', val: 'this host does not send trailers' });
     }
     const declared = declaredLength(headers);
-    if (declared !== undefined && declared !== body.#bytes) {
+    const isOmitted = body.#bytes === 0 && mayOmitBody();
+    if (declared !== undefined && declared !== body.#bytes && !isOmitted) {
       throw new ResultError({ tag: sizeErrorTag, val: BigInt(body.#bytes) });
     }
     body.#onFinish(concatenated(body.#chunks, body.#bytes));

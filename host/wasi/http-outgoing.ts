@@ -119,7 +119,8 @@ export function outgoingRequestClass(rules: Pick<BodyRules, 'bytesMax' | 'onTooL
     }
     body(): OutgoingBody {
       if (this.#body) throw new ResultError(undefined);
-      const bodyRules = { ...rules, headers: this.#headers, sizeErrorTag: 'HTTP-request-body-size' } as const;
+      const sizeErrorTag = 'HTTP-request-body-size';
+      const bodyRules = { ...rules, headers: this.#headers, sizeErrorTag, mayOmitBody: () => false } as const;
       this.#body = new OutgoingBody(bodyRules, (bytes) => {
         this.#finished = bytes;
         this.#onFinish?.();
