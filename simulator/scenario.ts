@@ -68,7 +68,7 @@ const CORES_MAX = 10_000;
 const MEMORY_MB_MAX = 2 ** 24;
 const COUNT_MAX = 2 ** 31 - 1;
 
-const KEYS = [
+export const SCENARIO_KEYS = [
   'platforms',
   'keepAliveS',
   'coldStartMs',
@@ -83,7 +83,7 @@ const KEYS = [
   'queueLimit',
   'seed',
 ] as const satisfies readonly (keyof ScenarioInput)[];
-type Key = (typeof KEYS)[number];
+type Key = (typeof SCENARIO_KEYS)[number];
 
 const shown = (value: unknown): string => JSON.stringify(value) ?? String(value);
 
@@ -95,8 +95,8 @@ class OptionReader {
   constructor(source: Readonly<Record<string, unknown>>) {
     this.#source = source;
     for (const key of Object.keys(source)) {
-      if (!(KEYS as readonly string[]).includes(key)) {
-        this.faults.push(`no option ${shown(key)}${didYouMean(key, KEYS)}`);
+      if (!(SCENARIO_KEYS as readonly string[]).includes(key)) {
+        this.faults.push(`no option ${shown(key)}${didYouMean(key, SCENARIO_KEYS)}`);
       }
     }
   }

@@ -66,7 +66,11 @@ class ExpressionReader {
 
   #column(): string | null {
     this.#take(SPACE);
-    const name = this.#byLength.find((candidate) => this.#text.startsWith(candidate, this.#at));
+    const name = this.#byLength.find((candidate) => {
+      if (!this.#text.startsWith(candidate, this.#at)) return false;
+      const after = this.#text[this.#at + candidate.length];
+      return after === undefined || /[\s+*-]/.test(after);
+    });
     if (name === undefined) return null;
     this.#at += name.length;
     this.#take(SPACE);
