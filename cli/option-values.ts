@@ -28,3 +28,8 @@ export function list(text: string, before: readonly string[] | undefined): reado
     throw new InvalidArgumentError(`Expected a list between commas, got ${JSON.stringify(text)}.`);
   return [...(before ?? []), ...items];
 }
+
+/** The flag of a setting, without its dashes: `timeLimitMs` is `time-limit-ms`. */
+export function flagOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -7,10 +7,14 @@ export interface Streams {
   readonly stderr: Writable & { readonly isTTY?: boolean };
 }
 
+/** Between two signs of progress. */
+const PAUSE_MS = { terminal: 250, elsewhere: 5_000 } as const;
+
 export class Output {
   readonly #streams: Streams;
   #progressShown = false;
-  #lastProgressMs = Number.NEGATIVE_INFINITY;
+  // Work that ends within the first pause shows no progress at all.
+  #lastProgressMs = performance.now();
 
   constructor(streams: Streams) {
     this.#streams = streams;
@@ -37,7 +41,7 @@ export class Output {
   progress(text: string): void {
     const nowMs = performance.now();
     const { stderr } = this.#streams;
-    if (nowMs - this.#lastProgressMs < (stderr.isTTY ? 100 : 5_000)) return;
+    if (nowMs - this.#lastProgressMs < (stderr.isTTY ? PAUSE_MS.terminal : PAUSE_MS.elsewhere)) return;
     this.#lastProgressMs = nowMs;
     stderr.write(stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
     this.#progressShown = stderr.isTTY === true;

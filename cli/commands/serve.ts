@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type HostConfig, hostConfig, NUMBER_SETTINGS } from '../../host/config.ts';
 import { startHost } from '../../host/server.ts';
 import { CodedError } from '../../metering/errors.ts';
-import { list, wholeNumber } from '../option-values.ts';
+import { flagOf, list, wholeNumber } from '../option-values.ts';
 import type { Output } from '../output.ts';
 
 const DESCRIPTIONS: Readonly<Record<keyof typeof NUMBER_SETTINGS, string>> = {
@@ -20,8 +20,6 @@ const DESCRIPTIONS: Readonly<Record<keyof typeof NUMBER_SETTINGS, string>> = {
   cacheMb: 'compiled components kept in memory, by the size of their code',
   drainTimeoutMs: 'how long running requests may go on after SIGTERM',
 };
-
-const flagOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 export function addServe(program: Command, output: Output): void {
   const command = program

@@ -1,15 +1,16 @@
 /** `ebb simulate`: replays a trace on platforms and says what each costs and how slow it gets. */
 import { type Command, Option } from 'commander';
+import { CodedError } from '../../metering/errors.ts';
 import { PRICE_BOOK_IDS } from '../../metering/prices/catalogue.ts';
 import { PICKS } from '../../simulator/platforms/instances.ts';
 import { PLATFORM_NAMES, type PlatformName } from '../../simulator/platforms/platform.ts';
 import { comparisonTable } from '../../simulator/report/table.ts';
 import { simulate } from '../../simulator/run.ts';
-import type { ScenarioInput } from '../../simulator/scenario.ts';
+import { SCENARIO_KEYS, type ScenarioInput } from '../../simulator/scenario.ts';
 import { readTraceFile } from '../../simulator/traces/file.ts';
 import { TRACE_FORMATS, type TraceOptions } from '../../simulator/traces/format.ts';
 import { DURATION_UNITS, TIME_UNITS } from '../../simulator/traces/time.ts';
-import { decimalNumber, list, wholeNumber } from '../option-values.ts';
+import { decimalNumber, flagOf, list, wholeNumber } from '../option-values.ts';
 import type { Output } from '../output.ts';
 import { EBB_VERSION } from '../version.ts';
 
@@ -116,6 +117,17 @@ interface CommandOptions extends Omit<ScenarioInput, 'platforms'>, TraceOptions 
   readonly json?: boolean;
 }
 
+/** The simulator names its options as in code; here they are flags. */
+function inFlags(thrown: unknown): unknown {
+  if (!(thrown instanceof CodedError) || !['usage', 'config-invalid'].includes(thrown.code)) return thrown;
+  const keys = [...TRACE_KEYS, ...SCENARIO_KEYS].join('|');
+  const message = thrown.message.replace(
+    new RegExp(`\\b(?:${keys})\\b(?=:| is for)`, 'g'),
+    (key) => `--${flagOf(key)}`,
+  );
+  return new CodedError(thrown.code, message, thrown.details);
+}
+
 async function run(file: string, options: CommandOptions, output: Output): Promise<void> {
   const { json, platform, ...given } = options;
   const traceOptions: Record<string, unknown> = {};
@@ -123,15 +135,21 @@ async function run(file: string, options: CommandOptions, output: Output): Promi
   for (const [key, value] of Object.entries(given)) {
     ((TRACE_KEYS as readonly string[]).includes(key) ? traceOptions : scenario)[key] = value;
   }
+  const result = await replay(file, traceOptions, scenario, output).catch((thrown: unknown) => {
+    throw inFlags(thrown);
+  });
+  if (json) output.json(result);
+  else output.print(comparisonTable(result));
+}
+
+async function replay(file: string, options: TraceOptions, scenario: ScenarioInput, output: Output) {
   output.progress(`reading ${file}`);
-  const trace = await readTraceFile(file, traceOptions);
-  const result = simulate(trace, scenario, {
+  const trace = await readTraceFile(file, options);
+  return simulate(trace, scenario, {
     version: EBB_VERSION,
     onProgress: (fraction) =>
       output.progress(`simulating ${trace.count} requests: ${Math.floor(fraction * 100)} %`),
   });
-  if (json) output.json(result);
-  else output.print(comparisonTable(result));
 }
 
 export function addSimulate(program: Command, output: Output): void {
