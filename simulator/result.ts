@@ -42,8 +42,8 @@ export interface PlatformResult {
   /** Lives of all instances together. */
   readonly aliveSeconds: number;
   /**
-   * What instances lived without work: alive − busy for one request an instance; where an instance serves
-   * several at once, alive × that number − busy.
+   * Instance-seconds that were alive without work: alive − busy, where an instance that serves k requests at once
+   * is busy with one of them for a k-th of it.
    */
   readonly idleSeconds: number;
   /** Busy share of what was alive, 0 to 1. */
@@ -85,7 +85,7 @@ export interface SimulationResult {
   readonly platforms: readonly PlatformResult[];
 }
 
-const seconds = (us: bigint): number => Number(formatQuotient(us, BigInt(US_PER_S), 6));
+const seconds = (us: bigint, shares = 1): number => Number(formatQuotient(us, BigInt(US_PER_S * shares), 6));
 // A mean of microseconds is rarely whole; a nanosecond is more than it can mean.
 const milliseconds = (us: number): number => Number((us / US_PER_MS).toFixed(6));
 const ratio = (part: bigint, whole: bigint): number =>
@@ -131,11 +131,11 @@ export interface Replayed {
 
 /** Sorts the tally's samples. */
 export function platformResult(replayed: Replayed): PlatformResult {
-  const { name, trace, pricing, freeTier, settings, tally, totals } = replayed;
+  const { name, trace, pricing, freeTier, settings, requestsAtOnce, tally, totals } = replayed;
   const { usage, aliveUs, bill, counts } = tally;
   const invoice = reportInvoice(makeInvoice(pricing.book, bill.quantities, { freeTier }));
   const busyUs = usage.startupUs + usage.runUs;
-  const placesUs = aliveUs * BigInt(replayed.requestsAtOnce);
+  const placesUs = aliveUs * BigInt(requestsAtOnce);
   return {
     name,
     requests: trace.count,
@@ -147,7 +147,7 @@ export function platformResult(replayed: Replayed): PlatformResult {
     instancesPeak: totals.instancesPeak,
     busySeconds: seconds(busyUs),
     aliveSeconds: seconds(aliveUs),
-    idleSeconds: seconds(placesUs - busyUs),
+    idleSeconds: seconds(placesUs - busyUs, requestsAtOnce),
     utilisation: ratio(busyUs, placesUs),
     waited: tally.waited,
     waitMs: inMs(tally.waitsUs),

@@ -104,6 +104,7 @@ describe('any simulation', () => {
           expect(coldStarts + warmStarts).toBe(served + failed);
           expect(platform.usage.executions).toBe(served + failed);
           expect(platform.idleSeconds).toBeGreaterThanOrEqual(0);
+          expect(platform.idleSeconds).toBeLessThanOrEqual(platform.aliveSeconds);
           for (const key of ['requests', 'served', 'rejected', 'failed', 'coldStarts'] as const) {
             expect(platform.functions.reduce((sum, item) => sum + item[key], 0)).toBe(platform[key]);
           }
