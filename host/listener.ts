@@ -13,8 +13,8 @@ const WORDS: Readonly<Record<string, string>> = {
 export class Listener {
   readonly #server: Server;
   readonly #open = new Set<ServerResponse>();
-  /** Connections with a response under way: nothing else may be written to them. */
-  readonly #answering = new WeakMap<Socket, number>();
+  /** Responses under way by connection: nothing else may be written to it meanwhile. */
+  readonly #answering = new WeakMap<Socket, Set<ServerResponse>>();
   #ending = false;
   #whenEnded: (() => void) | undefined;
 
@@ -73,23 +73,28 @@ export class Listener {
   #begin(outgoing: ServerResponse): void {
     const { socket } = outgoing.req;
     this.#open.add(outgoing);
-    this.#answering.set(socket, (this.#answering.get(socket) ?? 0) + 1);
+    const answering = this.#answering.get(socket) ?? new Set();
+    this.#answering.set(socket, answering.add(outgoing));
     if (this.#ending) outgoing.shouldKeepAlive = false;
     outgoing.once('close', () => {
       this.#open.delete(outgoing);
-      this.#answering.set(socket, (this.#answering.get(socket) ?? 1) - 1);
+      answering.delete(outgoing);
       if (this.#open.size === 0) this.#whenEnded?.();
     });
   }
 
-  /** Answers bytes that are no request; in the middle of a response there is only the end of the connection. */
+  /** Answers bytes that are no request, after the responses to whole requests that came before them. */
   #refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-    const isAnswering = (this.#answering.get(socket) ?? 0) > 0;
-    if (!socket.writable || isAnswering || error.code === 'ECONNRESET') {
+    const answering = [...(this.#answering.get(socket) ?? [])];
+    const isInBody = answering.some((outgoing) => !outgoing.req.complete);
+    if (!socket.writable || isInBody || error.code === 'ECONNRESET') {
       socket.destroy();
       return;
     }
     const expected = WORDS[error.code ?? ''] ?? `an HTTP request, got bytes that are none (${error.message})`;
-    socket.end(rawErrorAnswer(new CodedError('request-invalid', `expected ${expected}`)));
+    const answer = rawErrorAnswer(new CodedError('request-invalid', `expected ${expected}`));
+    const last = answering.at(-1);
+    if (last) last.once('close', () => socket.end(answer));
+    else socket.end(answer);
   }
 }

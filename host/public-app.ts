@@ -20,7 +20,7 @@ interface Target {
   readonly authority: string | undefined;
 }
 
-const TARGET = /^(?:https?:\/\/([^/?#]*))?\/f\/([^/?#]+)(.*)$/is;
+const TARGET = /^(?:https?:\/\/([^/?#]*))?\/f\/([^/?#]+)(.*)$/s;
 
 /** Names may come percent-encoded; what cannot be decoded is no name of a function. */
 function decoded(name: string): string {
