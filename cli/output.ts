@@ -57,16 +57,16 @@ export class Output {
   }
 }
 
-/** Columns of text: the first to the left, numbers to the right. */
+const isNumeric = (cell: string | number | undefined): boolean => /^\d+(\.\d+)?$/.test(String(cell));
+
+/** Columns of text: words to the left, numbers to the right. */
 export function textTable(
   header: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): string {
   const cells = [header, ...rows.map((row) => row.map(String))];
   const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
-  const numeric = header.map(
-    (_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'),
-  );
+  const numeric = header.map((_, column) => rows.length > 0 && rows.every((row) => isNumeric(row[column])));
   const lines = cells.map((row) =>
     row
       .map((cell, column) =>
