@@ -1,6 +1,6 @@
 /** The package as its users get it: packed, installed into an empty folder, and run with nothing around it. */
 import { execFile, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -11,14 +11,16 @@ const run = promisify(execFile);
 const root = join(import.meta.dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'ebb-package-'));
 const ebb = join(folder, 'node_modules', '.bin', 'ebb');
-/** The user's machine: this Node 26 first, and no path into the checkout. */
-const env = {
-  PATH: [dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(':'),
-  HOME: process.env.HOME ?? folder,
-};
+/** The user's machine: this Node 26 first, nothing of this checkout's npm, and how it reaches a registry. */
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name]) => !/^(npm_|NODE_|VITEST|INIT_CWD)/.test(name) || name === 'NODE_EXTRA_CA_CERTS',
+  ),
+);
+env.PATH = [dirname(process.execPath), '/usr/local/bin', '/usr/bin', '/bin'].join(':');
 
 function sizeBytes(path: string): number {
-  const status = statSync(path, { throwIfNoEntry: false });
+  const status = lstatSync(path, { throwIfNoEntry: false });
   if (!status?.isDirectory()) return status?.size ?? 0;
   return readdirSync(path).reduce((sum, name) => sum + sizeBytes(join(path, name)), 0);
 }
