@@ -4,7 +4,8 @@ import https from 'node:https';
 import type { Socket } from 'node:net';
 import type { OutboundPolicy } from './outbound-policy.ts';
 import type { FieldEntry } from './wasi/fields.ts';
-import type { ErrorCodeCase, OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
+import type { ErrorCodeCase } from './wasi/http-bodies.ts';
+import type { OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
 
 export interface OutboundLimits {
   readonly responseBytesMax: number;
@@ -37,11 +38,14 @@ function toErrorCode(error: Error & { readonly code?: string }): ErrorCodeCase {
 
 const failed = (error: ErrorCodeCase): OutboundAnswer => ({ tag: 'err', error });
 
-function toUrl({ scheme, authority, pathWithQuery }: OutboundRequest): URL | undefined {
-  return (
-    URL.parse(`${scheme}://${authority}${pathWithQuery.startsWith('/') ? '' : '/'}${pathWithQuery}`) ??
-    undefined
-  );
+function toUrl({ scheme, authority }: OutboundRequest): URL | undefined {
+  return URL.parse(`${scheme}://${authority}/`) ?? undefined;
+}
+
+/** As the guest wrote it, which a URL would normalize; a fragment is not for the server. */
+function pathOf({ pathWithQuery }: OutboundRequest): string {
+  const path = pathWithQuery.split('#', 1)[0] as string;
+  return path.startsWith('/') ? path : `/${path}`;
 }
 
 /** Methods whose requests say how long their body is even where there is none. */
@@ -166,7 +170,8 @@ function exchange(
   return new Promise((resolve) => {
     const { request: open } = url.protocol === 'https:' ? https : http;
     const { method } = request;
-    const sent = open(url, { method, headers: sentHeaders(request, url), signal });
+    const path = pathOf(request);
+    const sent = open(url, { method, path, headers: sentHeaders(request, url), signal });
     const fail = (error: ErrorCodeCase) => {
       resolve(failed(error));
       sent.destroy();

@@ -37,6 +37,12 @@ export class IncomingBody {
   }
 }
 
+/** WIT's error-code; only the cases that carry a value have one. */
+export interface ErrorCodeCase {
+  readonly tag: string;
+  readonly val?: unknown;
+}
+
 /** What an outgoing body is checked against. */
 export interface BodyRules {
   readonly bytesMax: number;
@@ -46,6 +52,8 @@ export interface BodyRules {
   readonly headers: Fields;
   /** Whether a message without any body may declare a length all the same. */
   readonly mayOmitBody: () => boolean;
+  /** Called once when the body will never be whole. */
+  readonly onFailed?: (error: ErrorCodeCase) => void;
   /** The error-code case for a body that differs from its content-length. */
   readonly sizeErrorTag: 'HTTP-request-body-size' | 'HTTP-response-body-size';
 }
@@ -80,17 +88,30 @@ export class OutgoingBody {
   }
 
   static finish(body: OutgoingBody, trailers: Fields | undefined): void {
-    const { headers, sizeErrorTag, mayOmitBody } = body.#rules;
-    if (trailers && trailers.entries().length > 0) {
-      throw new ResultError({ tag: 'internal-error', val: 'this host does not send trailers' });
-    }
-    const declared = declaredLength(headers);
-    const isOmitted = body.#bytes === 0 && mayOmitBody();
-    if (declared !== undefined && declared !== body.#bytes && !isOmitted) {
-      throw new ResultError({ tag: sizeErrorTag, val: BigInt(body.#bytes) });
+    const fault = body.#faultAtEnd(trailers);
+    if (fault) {
+      body.#rules.onFailed?.(fault);
+      throw new ResultError(fault);
     }
     body.#onFinish(concatenated(body.#chunks, body.#bytes));
     body.#chunks = [];
+  }
+
+  /** Dropped without `finish`: the message ends here, unfinished. */
+  [Symbol.dispose](): void {
+    this.#chunks = [];
+    this.#rules.onFailed?.({ tag: 'connection-terminated' });
+  }
+
+  #faultAtEnd(trailers: Fields | undefined): ErrorCodeCase | undefined {
+    if (trailers && trailers.entries().length > 0) {
+      return { tag: 'internal-error', val: 'this host does not send trailers' };
+    }
+    const { headers, sizeErrorTag, mayOmitBody } = this.#rules;
+    const declared = declaredLength(headers);
+    const isOmitted = this.#bytes === 0 && mayOmitBody();
+    if (declared === undefined || declared === this.#bytes || isOmitted) return undefined;
+    return { tag: sizeErrorTag, val: BigInt(this.#bytes) };
   }
 }
 
