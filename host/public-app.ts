@@ -109,6 +109,11 @@ export function publicApp(host: Host): RequestListener {
   };
   return (incoming, outgoing) => {
     run(incoming, outgoing).catch((thrown) => {
+      if (outgoing.headersSent) {
+        host.onInternal(thrown);
+        outgoing.destroy();
+        return;
+      }
       sendError(outgoing, thrown, host.onInternal);
       discardRest(incoming);
     });

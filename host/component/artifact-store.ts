@@ -137,9 +137,13 @@ export class ArtifactStore {
       if (sha256(bytes) !== hashes[name]) throw new Error(`a damaged file ${name}`);
       return bytes;
     };
-    const modules = plan.modules.map(async (name) => ({ name, bytes: new Uint8Array(await read(name)) }));
-    const script = (await read(plan.script)).toString('utf8');
-    return { plan, script, modules: await Promise.all(modules) };
+    // All at once in one promise: a second one that failed unseen would end the process.
+    const [script, ...modules] = await Promise.all([plan.script, ...plan.modules].map(read));
+    return {
+      plan,
+      script: (script as Buffer).toString('utf8'),
+      modules: plan.modules.map((name, index) => ({ name, bytes: new Uint8Array(modules[index] as Buffer) })),
+    };
   }
 
   /** The whole folder appears at once, so a reader never meets half a plan. */
