@@ -26,6 +26,8 @@ interface FilterOptions {
 
 const FOLLOW_EVERY_MS = 1_000;
 
+const counted = (executions: number): string => `${executions} execution${executions === 1 ? '' : 's'}`;
+
 const filterQuery = ({ function: name, from, to }: FilterOptions) => ({ function: name, from, to });
 
 function filterOptions(command: Command): Command {
@@ -108,7 +110,7 @@ async function bill(options: BillOptions, output: Output): Promise<void> {
   );
   if (options.json) return output.json(invoice);
   output.print(
-    `${invoice.executions} executions at the prices of ${invoice.priceBook}\n\n${invoiceTable(invoice)}`,
+    `${counted(invoice.executions)} at the prices of ${invoice.priceBook}\n\n${invoiceTable(invoice)}`,
   );
 }
 
@@ -127,7 +129,7 @@ async function exportTrace(
     'data',
     (chunk: Buffer) => {
       for (const byte of chunk) if (byte === 10) lines++;
-      output.progress(`exported ${Math.max(0, lines)} executions`);
+      output.progress(`exported ${counted(Math.max(0, lines))}`);
     },
   );
   if (options.output === undefined) {
@@ -146,7 +148,7 @@ async function exportTrace(
     );
   }
   if (options.json) output.json({ output: options.output, executions: lines });
-  else output.say(`exported ${lines} executions to ${options.output}`);
+  else output.say(`exported ${counted(lines)} to ${options.output}`);
 }
 
 export function addLedger(program: Command, output: Output): void {
