@@ -26,7 +26,8 @@ interface FilterOptions {
 
 const FOLLOW_EVERY_MS = 1_000;
 
-const counted = (executions: number): string => `${executions} execution${executions === 1 ? '' : 's'}`;
+const executionCount = (executions: number): string =>
+  `${executions} execution${executions === 1 ? '' : 's'}`;
 
 const filterQuery = ({ function: name, from, to }: FilterOptions) => ({ function: name, from, to });
 
@@ -110,7 +111,7 @@ async function bill(options: BillOptions, output: Output): Promise<void> {
   );
   if (options.json) return output.json(invoice);
   output.print(
-    `${counted(invoice.executions)} at the prices of ${invoice.priceBook}\n\n${invoiceTable(invoice)}`,
+    `${executionCount(invoice.executions)} at the prices of ${invoice.priceBook}\n\n${invoiceTable(invoice)}`,
   );
 }
 
@@ -129,7 +130,7 @@ async function exportTrace(
     'data',
     (chunk: Buffer) => {
       for (const byte of chunk) if (byte === 10) lines++;
-      output.progress(`exported ${counted(Math.max(0, lines))}`);
+      output.progress(`exported ${executionCount(Math.max(0, lines))}`);
     },
   );
   if (options.output === undefined) {
@@ -148,7 +149,7 @@ async function exportTrace(
     );
   }
   if (options.json) output.json({ output: options.output, executions: lines });
-  else output.say(`exported ${counted(lines)} to ${options.output}`);
+  else output.say(`exported ${executionCount(lines)} to ${options.output}`);
 }
 
 export function addLedger(program: Command, output: Output): void {
