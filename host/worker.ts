@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { ErrorCode } from '../metering/errors.ts';
 import type { Outcome } from '../metering/execution.ts';
 import { type GuestInstance, type HostFunctions, LinkedComponent } from './component/link.ts';
+import { Allowance } from './wasi/http-bodies.ts';
 import {
   asSent,
   IncomingRequest,
@@ -93,10 +94,11 @@ class LogBuffer {
 function contextFunctions(log: LogBuffer, isHead: boolean): HostFunctions {
   const bytesMax = start.responseBytesMax;
   const onTooLarge = (): never => {
-    throw new ResponseTooLarge(`expected a body of at most ${bytesMax} bytes from the guest, got more`);
+    throw new ResponseTooLarge(`expected bodies of at most ${bytesMax} bytes from the guest, got more`);
   };
-  const responseRules = { bytesMax, onTooLarge, isHead };
-  return hostFunctions({ responseRules, outbound: mailbox, onLog: log.write });
+  const responseRules = { allowance: new Allowance(bytesMax, onTooLarge), isHead };
+  const requestAllowance = new Allowance(bytesMax, onTooLarge);
+  return hostFunctions({ responseRules, requestAllowance, outbound: mailbox, onLog: log.write });
 }
 
 const nowUs = (): number => performance.now() * 1_000;

@@ -90,7 +90,7 @@ export function asSent(method: string, response: ResponseData): ResponseData {
 }
 
 /** What limits a response, set for one execution. */
-export interface ResponseRules extends Pick<BodyRules, 'bytesMax' | 'onTooLarge'> {
+export interface ResponseRules extends Pick<BodyRules, 'allowance'> {
   /** Whether the request was HEAD, so that a response may declare a length without a body. */
   readonly isHead: boolean;
 }

@@ -66,7 +66,7 @@ export class RequestOptions {
 }
 
 /** Made anew for each execution, so that a request knows the limits it was made under. */
-export function outgoingRequestClass(rules: Pick<BodyRules, 'bytesMax' | 'onTooLarge'>) {
+export function outgoingRequestClass(rules: Pick<BodyRules, 'allowance'>) {
   return class OutgoingRequest {
     readonly #headers: Fields;
     #method: Method = { tag: 'get' };
@@ -133,6 +133,12 @@ export function outgoingRequestClass(rules: Pick<BodyRules, 'bytesMax' | 'onTooL
       if (complete) send();
       else this.#onFinish = send;
       return complete;
+    }
+
+    /** Lets the body go once it is on its way. */
+    release(): void {
+      if (this.#finished) rules.allowance.giveBack(this.#finished.length);
+      this.#finished = new Uint8Array();
     }
 
     /** Why its body will never be complete. */
@@ -236,6 +242,7 @@ export function handleOutgoing(
   request.toData(options);
   request.whenComplete(() => {
     sent = outbound.send(request.toData(options));
+    request.release();
   });
   const answer = () => (request.failure ? failedWith(request.failure) : sent?.answer());
   return new FutureIncomingResponse(answer, outbound.wait);
