@@ -134,7 +134,7 @@ describe('a guest that never ends', () => {
   });
 
   test('on every worker lets the others wait, and they are served when threads have been replaced', async () => {
-    const host = await TestHost.start({ workers: 2, timeLimitMs: 400 });
+    const host = await TestHost.start({ workers: 2, timeLimitMs: 1_200 });
     await host.deploy('burn', burn);
     const spinning = Promise.all(Array.from({ length: 4 }, () => host.call('/f/burn/spin')));
     const others = await Promise.all(Array.from({ length: 8 }, () => host.call('/f/burn/fib/5')));
