@@ -129,3 +129,37 @@ describe('the schema of price books', () => {
     expect(faultsOf(value).length).toBeGreaterThan(0);
   });
 });
+
+describe('what the reader knows beyond the schema', () => {
+  it.each([
+    ['two meters of one name', 'aws-lambda-x86', ['meters', 1, 'meter'], 'requests', 'a name of its own'],
+    ['two sizes of one name', 'aws-fargate-x86', ['sizes', 1, 'name'], '0.25vcpu-0.5gb', 'a name of its own'],
+    ['a size without a meter', 'heroku', ['sizes', 0, 'name'], 'Free', 'a meter for each size'],
+    ['a meter of no size', 'heroku', ['meters', 0, 'measure', 'size'], 'Free', 'a size of the list, once'],
+    [
+      'speeds out of order',
+      'gcp-cloud-functions',
+      ['meters', 2, 'measure', 'speeds', 1, 'memoryBytes'],
+      1,
+      'more than the one before',
+    ],
+    ['a unit of capacity of its own', 'aws-alb', ['meters', 1, 'unitQuantity'], '90000', '"96636764160000"'],
+    ['tiers out of order', 'aws-egress', ['meters', 0, 'tiers', 1, 'upTo'], '5', 'more than the tier before'],
+    ['a tier without an end', 'aws-egress', ['meters', 0, 'tiers', 1, 'upTo'], undefined, 'an end on each'],
+    [
+      'an end on the last tier',
+      'aws-egress',
+      ['meters', 0, 'tiers', 2, 'upTo'],
+      '60000',
+      'no end on the last',
+    ],
+    ['parts of a thousandth vCPU', 'render', ['sizes', 0, 'vcpus'], 0.0625, 'at most three decimals'],
+  ] as const)('%s', (_what, id, path, value, expected) => {
+    const book = changed(json(`${id}.json`), path, (holder, key) => {
+      holder[key] = value;
+    });
+    expect(matches(schema, book)).toBe(true);
+    expect(faultsOf(book).join('\n')).toContain(`expected ${expected}`);
+    expect(faultsOf(book).every(isBeyond)).toBe(true);
+  });
+});
