@@ -11,6 +11,7 @@ import type { Planned, Planner } from './planner.ts';
 /** A plan with the content of its files. */
 export interface LoadedPlan {
   readonly plan: LinkPlan;
+  /** The generated linking code; empty for a plan that needs none. */
   readonly script: string;
   readonly modules: readonly { readonly name: string; readonly bytes: Uint8Array }[];
 }
@@ -100,7 +101,7 @@ export class ArtifactStore {
     }));
     return {
       plan,
-      script: await readFile(join(folder, plan.script), 'utf8'),
+      script: plan.linking === 'generated' ? await readFile(join(folder, plan.script), 'utf8') : '',
       modules: await Promise.all(modules),
     };
   }

@@ -3,16 +3,31 @@
  * happens once however many requests wait for it.
  */
 
-import type { ArtifactStore } from './artifact-store.ts';
+import type { ArtifactStore, LoadedPlan } from './artifact-store.ts';
+import { importMemory, type MemoryType } from './import-memory.ts';
 import { limitMemory } from './limit-memory.ts';
-import type { LinkPlan } from './plan.ts';
+import type { LinkInput } from './link.ts';
 
 /** What a worker needs to make instances of one component. */
-export interface CompiledComponent {
-  readonly plan: LinkPlan;
-  readonly script: string;
-  readonly modules: Readonly<Record<string, WebAssembly.Module>>;
+export interface CompiledComponent extends LinkInput {
   readonly codeBytes: number;
+}
+
+/** Compiles core modules, with their memories bounded, and imported where the plan is direct. */
+export async function compileModules(
+  { plan, script, modules }: LoadedPlan,
+  memoryBytesMax: number,
+): Promise<CompiledComponent> {
+  const compiled: Record<string, WebAssembly.Module> = {};
+  const memories: Record<string, MemoryType> = {};
+  let codeBytes = script.length;
+  for (const { name, bytes } of modules) {
+    const rewritten = plan.linking === 'direct' ? importMemory(bytes, memoryBytesMax) : undefined;
+    if (rewritten) memories[name] = rewritten.memory;
+    compiled[name] = await WebAssembly.compile(rewritten?.bytes ?? limitMemory(bytes, memoryBytesMax));
+    codeBytes += bytes.length;
+  }
+  return { plan, script, modules: compiled, memories, codeBytes };
 }
 
 interface Entry {
@@ -62,14 +77,7 @@ export class ModuleCache {
   }
 
   async #compile(version: string): Promise<CompiledComponent> {
-    const { plan, script, modules } = await this.#store.load(version);
-    const compiled: Record<string, WebAssembly.Module> = {};
-    let codeBytes = script.length;
-    for (const { name, bytes } of modules) {
-      compiled[name] = await WebAssembly.compile(limitMemory(bytes, this.#memoryBytesMax));
-      codeBytes += bytes.length;
-    }
-    return { plan, script, modules: compiled, codeBytes };
+    return compileModules(await this.#store.load(version), this.#memoryBytesMax);
   }
 
   #account(version: string, entry: Entry, codeBytes: number): void {

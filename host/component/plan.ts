@@ -5,27 +5,41 @@
 import { createHash } from 'node:crypto';
 import { CodedError } from '../../metering/errors.ts';
 import { checkContract } from './contract.ts';
+import { type DirectPlan, planDirect } from './direct-plan.ts';
 import { generate, generatorReady } from './generator.ts';
+import { importMemory } from './import-memory.ts';
 import { limitMemory } from './limit-memory.ts';
 import { parseComponent } from './parse.ts';
 
 /** Raised whenever plans of an older build of Ebb must not be used any more. */
-export const PLAN_FORMAT = 1;
+export const PLAN_FORMAT = 2;
 
-/** A plan as it is kept on disk beside its files. */
-export interface LinkPlan {
+interface PlanBase {
   readonly format: typeof PLAN_FORMAT;
-  /** How instances are made: by the code that jco generated for this component. */
-  readonly linking: 'generated';
   readonly version: string;
   readonly componentBytes: number;
   readonly imports: readonly string[];
   readonly exports: readonly string[];
-  /** File with the generated linking code. */
-  readonly script: string;
   /** Files with the core modules. */
   readonly modules: readonly string[];
 }
+
+/** Instances are made by the code that jco generated for this component. */
+export interface GeneratedPlan extends PlanBase {
+  readonly linking: 'generated';
+  /** File with the generated linking code. */
+  readonly script: string;
+  /** Why the component could not be linked directly. */
+  readonly reason: string;
+}
+
+/** Instances are made by replaying steps, with host functions at the core ABI. */
+export interface DirectLinkPlan extends PlanBase, DirectPlan {
+  readonly linking: 'direct';
+}
+
+/** A plan as it is kept on disk beside its files. */
+export type LinkPlan = GeneratedPlan | DirectLinkPlan;
 
 export interface PlannedFile {
   readonly name: string;
@@ -64,7 +78,8 @@ function generated(bytes: Uint8Array): readonly PlannedFile[] {
 
 async function checkModule(file: PlannedFile, memoryBytesMax: number): Promise<void> {
   try {
-    await WebAssembly.compile(limitMemory(file.bytes, memoryBytesMax));
+    const rewritten = importMemory(file.bytes, memoryBytesMax)?.bytes;
+    await WebAssembly.compile(rewritten ?? limitMemory(file.bytes, memoryBytesMax));
   } catch (thrown) {
     if (thrown instanceof CodedError) throw thrown;
     throw new CodedError(
@@ -74,31 +89,54 @@ async function checkModule(file: PlannedFile, memoryBytesMax: number): Promise<v
   }
 }
 
+interface Made {
+  readonly plan: LinkPlan;
+  readonly files: readonly PlannedFile[];
+}
+
+/** The direct plan, or why there is none. What the generator takes and this reader does not is no fault. */
+function directly(bytes: Uint8Array, base: Omit<PlanBase, 'modules'>): Made | { readonly unfit: string } {
+  const handlerExport = base.exports.find((name) => name.startsWith('wasi:http/incoming-handler@')) as string;
+  try {
+    const planned = planDirect(bytes, handlerExport);
+    if ('unfit' in planned) return planned;
+    const { modules, ...direct } = planned;
+    const files = modules.map((module, index) => ({ name: `core${index}.wasm`, bytes: module }));
+    return { plan: { ...base, linking: 'direct', ...direct, modules: files.map(({ name }) => name) }, files };
+  } catch (thrown) {
+    if (thrown instanceof CodedError) return { unfit: thrown.message };
+    throw thrown;
+  }
+}
+
 /**
- * Plans a component and checks all of it.
+ * Plans a component and checks all of it. Directly linked where that can be expressed.
  * @throws CodedError `component-*`, naming what was expected and what came.
  */
-export async function makePlan(
-  bytes: Uint8Array,
-  memoryBytesMax: number,
-): Promise<{ readonly plan: LinkPlan; readonly files: readonly PlannedFile[] }> {
+export async function makePlan(bytes: Uint8Array, memoryBytesMax: number): Promise<Made> {
   const outline = parseComponent(bytes);
   checkContract(outline);
   await generatorReady;
+  // Also what validates the component as a whole, however it is linked in the end.
   const files = generated(bytes);
-  const modules = files.filter((file) => file.name.endsWith('.wasm'));
-  const script = files.find((file) => file.name.endsWith('.js'));
-  if (!script) throw new CodedError('internal', 'the generator gave no code');
-  for (const module of modules) await checkModule(module, memoryBytesMax);
-  const plan: LinkPlan = {
+  const base = {
     format: PLAN_FORMAT,
-    linking: 'generated',
     version: versionOf(bytes),
     componentBytes: bytes.length,
     imports: outline.imports,
     exports: outline.exports,
-    script: script.name,
-    modules: modules.map((module) => module.name),
-  };
+  } as const;
+  const direct = directly(bytes, base);
+  const made = 'unfit' in direct ? generatedPlan(base, files, direct.unfit) : direct;
+  for (const file of made.files) if (file.name.endsWith('.wasm')) await checkModule(file, memoryBytesMax);
+  return made;
+}
+
+function generatedPlan(base: Omit<PlanBase, 'modules'>, files: readonly PlannedFile[], reason: string): Made {
+  const modules = files.filter((file) => file.name.endsWith('.wasm'));
+  const script = files.find((file) => file.name.endsWith('.js'));
+  if (!script) throw new CodedError('internal', 'the generator gave no code');
+  const names = modules.map(({ name }) => name);
+  const plan: LinkPlan = { ...base, linking: 'generated', script: script.name, modules: names, reason };
   return { plan, files: [script, ...modules] };
 }
