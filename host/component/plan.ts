@@ -61,17 +61,20 @@ const GENERATE_OPTIONS = {
   base64Cutoff: 0,
 };
 
-function generated(bytes: Uint8Array): readonly PlannedFile[] {
+/**
+ * The generator also validates the component as a whole, however that is linked in the end.
+ * @returns undefined where the generator itself broke down, which says nothing about the component.
+ */
+function generated(bytes: Uint8Array): readonly PlannedFile[] | undefined {
   try {
     return generate(bytes, GENERATE_OPTIONS).files.map(([name, content]) => ({ name, bytes: content }));
   } catch (thrown) {
-    const payload = (thrown as { payload?: unknown }).payload;
-    const reason =
-      typeof payload === 'string' ? payload : thrown instanceof Error ? thrown.message : String(thrown);
-    const cut = /unexpected end|unexpected EOF/i.test(reason);
+    const { payload } = thrown as { readonly payload?: unknown };
+    if (typeof payload !== 'string') return undefined;
+    const cut = /unexpected end|unexpected EOF/i.test(payload);
     throw new CodedError(
       cut ? 'component-truncated' : 'component-invalid',
-      `expected a valid component, got one with a fault: ${reason.trim().split('\n')[0]}`,
+      `expected a valid component, got one with a fault: ${payload.trim().split('\n')[0]}`,
     );
   }
 }
@@ -110,14 +113,18 @@ function directly(bytes: Uint8Array, base: Omit<PlanBase, 'modules'>): Made | { 
 }
 
 /**
- * Plans a component and checks all of it. Directly linked where that can be expressed.
+ * Plans a component and checks all of it.
+ * @param preferred how it is linked where both ways are open; where directly is not, the other way it is.
  * @throws CodedError `component-*`, naming what was expected and what came.
  */
-export async function makePlan(bytes: Uint8Array, memoryBytesMax: number): Promise<Made> {
+export async function makePlan(
+  bytes: Uint8Array,
+  memoryBytesMax: number,
+  preferred: LinkPlan['linking'] = 'direct',
+): Promise<Made> {
   const outline = parseComponent(bytes);
   checkContract(outline);
   await generatorReady;
-  // Also what validates the component as a whole, however it is linked in the end.
   const files = generated(bytes);
   const base = {
     format: PLAN_FORMAT,
@@ -126,16 +133,25 @@ export async function makePlan(bytes: Uint8Array, memoryBytesMax: number): Promi
     imports: outline.imports,
     exports: outline.exports,
   } as const;
-  const direct = directly(bytes, base);
+  const direct = preferred === 'direct' ? directly(bytes, base) : { unfit: 'it was not asked for' };
   const made = 'unfit' in direct ? generatedPlan(base, files, direct.unfit) : direct;
   for (const file of made.files) if (file.name.endsWith('.wasm')) await checkModule(file, memoryBytesMax);
   return made;
 }
 
-function generatedPlan(base: Omit<PlanBase, 'modules'>, files: readonly PlannedFile[], reason: string): Made {
+function generatedPlan(
+  base: Omit<PlanBase, 'modules'>,
+  files: readonly PlannedFile[] | undefined,
+  reason: string,
+): Made {
+  const script = files?.find((file) => file.name.endsWith('.js'));
+  if (!files || !script) {
+    throw new CodedError(
+      'component-invalid',
+      `expected a component that can be linked, got one that the generator breaks down on and that has ${reason}`,
+    );
+  }
   const modules = files.filter((file) => file.name.endsWith('.wasm'));
-  const script = files.find((file) => file.name.endsWith('.js'));
-  if (!script) throw new CodedError('internal', 'the generator gave no code');
   const names = modules.map(({ name }) => name);
   const plan: LinkPlan = { ...base, linking: 'generated', script: script.name, modules: names, reason };
   return { plan, files: [script, ...modules] };
