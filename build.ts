@@ -12,15 +12,15 @@ const dist = join(root, 'dist');
 const require = createRequire(import.meta.url);
 
 /** What is no TypeScript of ours but is read at run time, relative to the root. */
-const PLAIN_FILES = [
-  'guests/{sdk,hello,echo,burn,proxy}/*.ts',
-  'guests/wit/*',
-  'simulator/traces/samples/*',
-];
+const PLAIN_FILES = ['guests/{sdk,hello,echo,burn,proxy}/*.ts', 'guests/wit/*', 'simulator/traces/samples/*'];
 
 /** Modules that import jco-transpile, and the file of its package that takes the place of the import. */
 const REDIRECTED = [
-  { module: 'host/component/generator.js', specifier: 'component', file: 'vendor/js-component-bindgen-component.js' },
+  {
+    module: 'host/component/generator.js',
+    specifier: 'component',
+    file: 'vendor/js-component-bindgen-component.js',
+  },
   { module: 'guests/wasm-tools.js', specifier: 'wasm-tools', file: 'dist/wasm-tools.js' },
 ] as const;
 const VENDORED = [
@@ -37,7 +37,8 @@ function compile(): void {
 }
 
 function copyPlainFiles(): void {
-  for (const file of globSync(PLAIN_FILES, { cwd: root })) cpSync(join(root, file), join(dist, file), { recursive: true });
+  for (const file of globSync(PLAIN_FILES, { cwd: root }))
+    cpSync(join(root, file), join(dist, file), { recursive: true });
 }
 
 function vendorTranspiler(): void {

@@ -15,7 +15,10 @@ export class AdminClient {
   constructor(hostUrl: string) {
     const base = URL.parse(hostUrl);
     if (!base || !/^https?:$/.test(base.protocol)) {
-      throw new CodedError('value-invalid', `--host: expected a URL such as ${DEFAULT_HOST}, got ${JSON.stringify(hostUrl)}`);
+      throw new CodedError(
+        'value-invalid',
+        `--host: expected a URL such as ${DEFAULT_HOST}, got ${JSON.stringify(hostUrl)}`,
+      );
     }
     this.#base = base;
   }
@@ -24,7 +27,11 @@ export class AdminClient {
    * Asks for JSON. `query` entries that are undefined are left out.
    * @throws CodedError what the host answered, or `host-unreachable`.
    */
-  async json<T>(path: string, query: Readonly<Record<string, string | undefined>> = {}, init: RequestInit = {}): Promise<T> {
+  async json<T>(
+    path: string,
+    query: Readonly<Record<string, string | undefined>> = {},
+    init: RequestInit = {},
+  ): Promise<T> {
     const response = await this.response(path, query, init);
     return (await response.json()) as T;
   }
@@ -36,7 +43,8 @@ export class AdminClient {
     init: RequestInit = {},
   ): Promise<Response> {
     const url = new URL(path, this.#base);
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) url.searchParams.set(name, value);
     const response = await this.#fetch(url, init);
     if (response.ok) return response;
     const text = await response.text();
@@ -46,15 +54,21 @@ export class AdminClient {
     } catch {
       body = undefined;
     }
-    if (isErrorBody(body)) throw new CodedError(body.error.code as ErrorCode, body.error.message, body.error.details);
-    throw new CodedError('host-unreachable', `expected an answer of an Ebb host at ${url.origin}, got status ${response.status}`);
+    if (isErrorBody(body))
+      throw new CodedError(body.error.code as ErrorCode, body.error.message, body.error.details);
+    throw new CodedError(
+      'host-unreachable',
+      `expected an answer of an Ebb host at ${url.origin}, got status ${response.status}`,
+    );
   }
 
   async #fetch(url: URL, init: RequestInit): Promise<Response> {
     try {
       return await fetch(url, init);
     } catch (thrown) {
-      const cause = (thrown as Error).cause as { readonly code?: string; readonly message?: string } | undefined;
+      const cause = (thrown as Error).cause as
+        | { readonly code?: string; readonly message?: string }
+        | undefined;
       const reason = cause?.code ?? cause?.message ?? (thrown as Error).message;
       throw new CodedError(
         'host-unreachable',

@@ -6,7 +6,9 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
   return (text) => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
     if (value >= min && value <= max) return value;
-    throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}, got ${JSON.stringify(text)}.`);
+    throw new InvalidArgumentError(
+      `Expected a whole number from ${min} to ${max}, got ${JSON.stringify(text)}.`,
+    );
   };
 }
 
@@ -22,6 +24,12 @@ export function decimalNumber(max: number): (text: string) => number {
 /** For options that may be given more than once, or with a list between commas. */
 export function list(text: string, before: readonly string[] | undefined): readonly string[] {
   const items = text.split(',').map((item) => item.trim());
-  if (items.includes('')) throw new InvalidArgumentError(`Expected a list between commas, got ${JSON.stringify(text)}.`);
+  if (items.includes(''))
+    throw new InvalidArgumentError(`Expected a list between commas, got ${JSON.stringify(text)}.`);
   return [...(before ?? []), ...items];
+}
+
+/** The flag of a setting, without its dashes: `timeLimitMs` is `time-limit-ms`. */
+export function flagOf(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

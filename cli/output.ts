@@ -7,10 +7,14 @@ export interface Streams {
   readonly stderr: Writable & { readonly isTTY?: boolean };
 }
 
+/** Between two signs of progress. */
+const PAUSE_MS = { terminal: 250, elsewhere: 5_000 } as const;
+
 export class Output {
   readonly #streams: Streams;
   #progressShown = false;
-  #lastProgressMs = Number.NEGATIVE_INFINITY;
+  // Work that ends within the first pause shows no progress at all.
+  #lastProgressMs = performance.now();
 
   constructor(streams: Streams) {
     this.#streams = streams;
@@ -37,7 +41,7 @@ export class Output {
   progress(text: string): void {
     const nowMs = performance.now();
     const { stderr } = this.#streams;
-    if (nowMs - this.#lastProgressMs < (stderr.isTTY ? 100 : 5_000)) return;
+    if (nowMs - this.#lastProgressMs < (stderr.isTTY ? PAUSE_MS.terminal : PAUSE_MS.elsewhere)) return;
     this.#lastProgressMs = nowMs;
     stderr.write(stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
     this.#progressShown = stderr.isTTY === true;
@@ -53,14 +57,21 @@ export class Output {
   }
 }
 
-/** Columns of text: the first to the left, numbers to the right. */
-export function textTable(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+const isNumeric = (cell: string | number | undefined): boolean => /^\d+(\.\d+)?$/.test(String(cell));
+
+/** Columns of text: words to the left, numbers to the right. */
+export function textTable(
+  header: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): string {
   const cells = [header, ...rows.map((row) => row.map(String))];
   const widths = header.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
-  const numeric = header.map((_, column) => rows.length > 0 && rows.every((row) => typeof row[column] === 'number'));
+  const numeric = header.map((_, column) => rows.length > 0 && rows.every((row) => isNumeric(row[column])));
   const lines = cells.map((row) =>
     row
-      .map((cell, column) => (numeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
+      .map((cell, column) =>
+        numeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
       .join('  ')
       .trimEnd(),
   );

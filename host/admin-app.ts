@@ -1,6 +1,7 @@
 /** The admin listener: deploying, listing, the ledger, usage and bills. No sockets here; server.ts binds it. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Context, Hono } from 'hono';
-import { stream } from 'hono/streaming';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { CodedError } from '../metering/errors.ts';
 import { RECORD_KEYS } from '../metering/execution.ts';
 import { makeInvoice, reportInvoice } from '../metering/invoice.ts';
@@ -13,10 +14,16 @@ import {
   ledgerFilter,
 } from './admin-queries.ts';
 import { toBytes } from './config.ts';
-import { errorResponse } from './error-response.ts';
+import { errorAnswer } from './error-response.ts';
 import type { Host } from './host.ts';
+import type { LedgerFilter } from './ledger.ts';
 import { billedQuantities, usageByFunction } from './ledger-totals.ts';
-import { readBody } from './request-body.ts';
+import { discardRest, readBody } from './request-body.ts';
+
+/** What the server gives with each request. */
+type Env = {
+  readonly Bindings: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse };
+};
 
 const PAGE_DEFAULT = 100;
 const PAGE_MAX = 1_000;
@@ -25,7 +32,7 @@ const PAGE_MAX = 1_000;
 export const EXPORT_HEADER = { format: 'ebb-executions', formatVersion: 1 } as const;
 
 function methodNotAllowed(allowed: string) {
-  return (context: Context): never => {
+  return (context: Context<Env>): never => {
     context.header('allow', allowed);
     throw new CodedError(
       'method-not-allowed',
@@ -34,7 +41,7 @@ function methodNotAllowed(allowed: string) {
   };
 }
 
-function functionRoutes(app: Hono, host: Host): void {
+function functionRoutes(app: Hono<Env>, host: Host): void {
   app.get('/v1/functions', (context) => context.json({ functions: host.registry.list() }));
   app.all('/v1/functions', methodNotAllowed('GET'));
 
@@ -46,7 +53,8 @@ function functionRoutes(app: Hono, host: Host): void {
       throw new CodedError('content-type-unsupported', `expected content-type application/wasm, got ${got}`);
     }
     const bytesMax = toBytes(host.config.componentMb);
-    const bytes = await readBody(context.req.raw, bytesMax, 'component-too-large', 'a component');
+    const { incoming, outgoing } = context.env;
+    const bytes = await readBody(incoming, outgoing, bytesMax, 'component-too-large', 'a component');
     const { deployed, isNew } = await host.deploy(context.req.param('name'), bytes);
     return context.json(deployed, isNew ? 201 : 200);
   });
@@ -56,13 +64,21 @@ function functionRoutes(app: Hono, host: Host): void {
   app.all('/v1/functions/:name', methodNotAllowed('GET, PUT, DELETE'));
 }
 
-function executionRoutes(app: Hono, host: Host): void {
-  app.get('/v1/executions', (context) => {
+/** Stops where the reader stops, and breaks off where reading fails: half an export must not look whole. */
+async function* exportLines(host: Host, filter: LedgerFilter): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(`${JSON.stringify(EXPORT_HEADER)}\n`);
+  for await (const chunk of host.ledger.read(filter)) {
+    yield Buffer.from(chunk.map((entry) => `${JSON.stringify(entry, [...RECORD_KEYS])}\n`).join(''));
+  }
+}
+
+function executionRoutes(app: Hono<Env>, host: Host): void {
+  app.get('/v1/executions', async (context) => {
     const query = context.req.query();
     checkParameters(query, [...FILTER_PARAMETERS, 'limit', 'before']);
     const limit = integerParameter(query, 'limit', 1, PAGE_MAX) ?? PAGE_DEFAULT;
     const before = integerParameter(query, 'before', 1, Number.MAX_SAFE_INTEGER);
-    const executions = host.ledger.newest(ledgerFilter(query), limit, before);
+    const executions = await host.ledger.newest(ledgerFilter(query), limit, before);
     const next = executions.length === limit ? (executions.at(-1)?.id ?? null) : null;
     return context.json({ executions, nextBefore: next });
   });
@@ -71,19 +87,15 @@ function executionRoutes(app: Hono, host: Host): void {
   app.get('/v1/executions/export', (context) => {
     const query = context.req.query();
     checkParameters(query, FILTER_PARAMETERS);
-    const chunks = host.ledger.read(ledgerFilter(query));
-    context.header('content-type', 'application/jsonl');
-    return stream(context, async (out) => {
-      await out.write(`${JSON.stringify(EXPORT_HEADER)}\n`);
-      for await (const chunk of chunks) {
-        await out.write(chunk.map((entry) => `${JSON.stringify(entry, [...RECORD_KEYS])}\n`).join(''));
-      }
+    const lines = exportLines(host, ledgerFilter(query));
+    return context.body(ReadableStream.from(lines) as ReadableStream, 200, {
+      'content-type': 'application/jsonl',
     });
   });
   app.all('/v1/executions/export', methodNotAllowed('GET'));
 }
 
-function moneyRoutes(app: Hono, host: Host): void {
+function moneyRoutes(app: Hono<Env>, host: Host): void {
   app.get('/v1/usage', async (context) => {
     const query = context.req.query();
     checkParameters(query, FILTER_PARAMETERS);
@@ -102,19 +114,27 @@ function moneyRoutes(app: Hono, host: Host): void {
   app.all('/v1/bill', methodNotAllowed('GET'));
 }
 
-export function adminApp(host: Host): Hono {
-  const app = new Hono();
+/** Answers an error, and reads past what the client still sends. */
+function refuse(context: Context<Env>, thrown: unknown, host: Host): Response {
+  const { status, headers, body } = errorAnswer(thrown, host.onInternal);
+  discardRest(context.env.incoming);
+  return context.json(body, status as ContentfulStatusCode, headers);
+}
+
+export function adminApp(host: Host): Hono<Env> {
+  const app = new Hono<Env>();
   app.get('/healthz', (context) => {
     const status = host.isDraining ? 'draining' : 'ok';
     return context.json({ status, functions: host.registry.list().length }, host.isDraining ? 503 : 200);
   });
+  app.all('/healthz', methodNotAllowed('GET'));
   functionRoutes(app, host);
   executionRoutes(app, host);
   moneyRoutes(app, host);
   app.notFound((context) => {
     const message = `no such path: ${context.req.path}; expected /v1/functions, /v1/executions, /v1/usage, /v1/bill or /healthz`;
-    return errorResponse(context, new CodedError('path-unknown', message), host.onInternal);
+    return refuse(context, new CodedError('path-unknown', message), host);
   });
-  app.onError((error, context) => errorResponse(context, error, host.onInternal));
+  app.onError((error, context) => refuse(context, error, host));
   return app;
 }

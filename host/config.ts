@@ -83,7 +83,11 @@ function numberFault(name: string, setting: NumberSetting, value: unknown): stri
  */
 export function hostConfig(given: Given = {}): HostConfig {
   const faults: string[] = [];
-  const settings: Record<string, unknown> = { allowOutbound: given.allowOutbound ?? [] };
+  const patterns: unknown = given.allowOutbound ?? [];
+  if (!Array.isArray(patterns))
+    faults.push(`allowOutbound: expected a list, got ${JSON.stringify(patterns)}`);
+  const allowOutbound: readonly unknown[] = Array.isArray(patterns) ? [...patterns] : [];
+  const settings: Record<string, unknown> = { allowOutbound: Object.freeze(allowOutbound) };
   for (const [name, setting] of Object.entries(NUMBER_SETTINGS)) {
     const value = given[name as keyof typeof NUMBER_SETTINGS] ?? setting.default;
     const fault = numberFault(name, setting, value);
@@ -100,8 +104,8 @@ export function hostConfig(given: Given = {}): HostConfig {
   for (const name of Object.keys(given)) {
     if (!known.has(name)) faults.push(`${name}: expected one of ${[...known].join(', ')}`);
   }
-  for (const pattern of given.allowOutbound ?? []) {
-    if (!OUTBOUND_PATTERN.test(pattern)) {
+  for (const pattern of allowOutbound) {
+    if (typeof pattern !== 'string' || !OUTBOUND_PATTERN.test(pattern)) {
       faults.push(`allowOutbound: expected host, host:port, *.domain or *, got ${JSON.stringify(pattern)}`);
     }
   }

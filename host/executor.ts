@@ -1,11 +1,11 @@
 /** One request of one function, from arrival to its record in the ledger. */
 import { asCodedError, CodedError, type ErrorCode } from '../metering/errors.ts';
-import type { ExecutionRecord, Outcome, Warmth } from '../metering/execution.ts';
-import type { ModuleCache } from './component/module-cache.ts';
+import type { ExecutionRecord, Warmth } from '../metering/execution.ts';
+import type { CompiledComponent, ModuleCache } from './component/module-cache.ts';
 import type { Ledger } from './ledger.ts';
-import type { DeployedFunction } from './registry.ts';
+import type { Registry } from './registry.ts';
 import type { RequestData, ResponseData } from './wasi/http-incoming.ts';
-import type { PoolRun, WorkerPool } from './worker-pool.ts';
+import type { PoolRun, RunOptions, WorkerPool } from './worker-pool.ts';
 
 /** A response that may be released: its record is committed under `executionId`. */
 export interface Executed {
@@ -23,77 +23,89 @@ export class ExecutionError extends CodedError {
   }
 }
 
+/** What is known of an execution before it runs. */
+type Arrival = Pick<
+  ExecutionRecord,
+  'functionName' | 'version' | 'arrivedAtUs' | 'memoryBytesLimit' | 'bytesIn' | 'warmth'
+>;
+
 const inUs = (ms: number): number => Math.max(0, Math.ceil(ms * 1_000));
-const REFUSALS: readonly ErrorCode[] = ['queue-full', 'queue-timeout'];
+const statusOf = (code: ErrorCode = 'internal'): number => new CodedError(code, '').httpStatus;
 
 export class Executor {
+  readonly #registry: Registry;
   readonly #cache: ModuleCache;
   readonly #pool: WorkerPool;
   readonly #ledger: Ledger;
   readonly #memoryBytesLimit: number;
 
-  constructor(cache: ModuleCache, pool: WorkerPool, ledger: Ledger, memoryBytesLimit: number) {
-    this.#cache = cache;
-    this.#pool = pool;
-    this.#ledger = ledger;
-    this.#memoryBytesLimit = memoryBytesLimit;
+  constructor(parts: {
+    readonly registry: Registry;
+    readonly cache: ModuleCache;
+    readonly pool: WorkerPool;
+    readonly ledger: Ledger;
+    readonly memoryBytesLimit: number;
+  }) {
+    this.#registry = parts.registry;
+    this.#cache = parts.cache;
+    this.#pool = parts.pool;
+    this.#ledger = parts.ledger;
+    this.#memoryBytesLimit = parts.memoryBytesLimit;
   }
 
   /**
    * Runs a function once in a fresh instance and records it.
    * @throws ExecutionError when the guest failed, CodedError when the request was refused.
    */
-  async execute(target: DeployedFunction, request: RequestData, signal?: AbortSignal): Promise<Executed> {
+  async execute(functionName: string, request: RequestData, options: RunOptions): Promise<Executed> {
     const arrivedMs = performance.now();
-    const base = {
-      functionName: target.name,
-      version: target.version,
+    const { version } = this.#registry.get(functionName);
+    const warmth: Warmth = this.#cache.has(version) ? 'cached' : 'cold';
+    // In one turn with the look-up: a deploy takes a version away only when no name runs it and nobody loads it.
+    const compiling = this.#cache.get(version);
+    const arrival: Arrival = {
+      functionName,
+      version,
       arrivedAtUs: Math.round((performance.timeOrigin + arrivedMs) * 1_000),
       memoryBytesLimit: this.#memoryBytesLimit,
       bytesIn: request.body.length,
-    };
-    const warmth: Warmth = this.#cache.has(target.version) ? 'cached' : 'cold';
-    const component = await this.#cache.get(target.version);
-    const loadedMs = performance.now();
-    let ran: PoolRun;
-    try {
-      ran = await this.#pool.run(component, request, signal);
-    } catch (thrown) {
-      const refusal = asCodedError(thrown);
-      if (!REFUSALS.includes(refusal.code)) throw refusal;
-      const waitedUs = inUs(performance.now() - arrivedMs);
-      await this.#ledger.append(
-        { ...base, ...rejected(waitedUs, refusal.httpStatus), warmth },
-        refusal.message,
-      );
-      throw refusal;
-    }
-    const { result, dispatchedMs } = ran;
-    const record: ExecutionRecord = {
-      ...base,
-      queueUs: inUs(dispatchedMs - loadedMs),
-      startupUs: inUs(loadedMs - arrivedMs) + result.startupUs,
-      runUs: result.runUs,
-      cpuUs: result.cpuUs,
-      memoryBytesPeak: result.memoryBytesPeak,
-      bytesOut: result.response?.body.length ?? 0,
-      httpStatus: result.response?.status ?? statusOf(result.error?.code),
-      outcome: result.outcome,
       warmth,
     };
-    const executionId = await this.#ledger.append(record, result.log);
-    if (result.response) return { executionId, response: result.response };
-    const { code, message } = result.error ?? {
-      code: 'internal',
-      message: 'the run gave neither response nor error',
-    };
-    throw new ExecutionError(code, message, executionId);
+    let loadedMs: number;
+    let ran: PoolRun;
+    try {
+      const component: CompiledComponent = await compiling;
+      loadedMs = performance.now();
+      ran = await this.#pool.run(component, request, options);
+    } catch (thrown) {
+      await this.#recordRefusal(arrival, inUs(performance.now() - arrivedMs), asCodedError(thrown));
+      throw thrown;
+    }
+    return this.#recordRun(arrival, ran, inUs(ran.dispatchedMs - loadedMs), inUs(loadedMs - arrivedMs));
   }
-}
 
-const statusOf = (code: ErrorCode = 'internal'): number => new CodedError(code, '').httpStatus;
+  async #recordRefusal(arrival: Arrival, queueUs: number, refusal: CodedError): Promise<void> {
+    const nothing = { startupUs: 0, runUs: 0, cpuUs: 0, memoryBytesPeak: 0, bytesOut: 0 };
+    const ending = { outcome: 'rejected', httpStatus: refusal.httpStatus } as const;
+    await this.#ledger.append({ ...arrival, ...nothing, queueUs, ...ending }, refusal.message);
+  }
 
-function rejected(queueUs: number, httpStatus: number) {
-  const nothing = { startupUs: 0, runUs: 0, cpuUs: 0, memoryBytesPeak: 0, bytesOut: 0 };
-  return { ...nothing, queueUs, httpStatus, outcome: 'rejected' as Outcome };
+  async #recordRun(arrival: Arrival, ran: PoolRun, queueUs: number, loadUs: number): Promise<Executed> {
+    const { response, error, log, ...used } = ran.result;
+    const record: ExecutionRecord = {
+      ...arrival,
+      queueUs,
+      startupUs: loadUs + used.startupUs,
+      runUs: used.runUs,
+      cpuUs: used.cpuUs,
+      memoryBytesPeak: used.memoryBytesPeak,
+      outcome: used.outcome,
+      bytesOut: response?.body.length ?? 0,
+      httpStatus: response?.status ?? statusOf(error?.code),
+    };
+    const executionId = await this.#ledger.append(record, log);
+    if (response) return { executionId, response };
+    const message = error?.message ?? 'the run gave neither response nor error';
+    throw new ExecutionError(error?.code ?? 'internal', message, executionId);
+  }
 }

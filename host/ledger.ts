@@ -28,8 +28,10 @@ interface Pending {
 
 const COLUMNS = [...RECORD_KEYS, 'log'];
 
-/** Rows that are read before other work gets its turn on the thread. */
-const CHUNK_ROWS = 2_000;
+const RECORD_COLUMNS = RECORD_KEYS.join(', ');
+
+/** Ids that are looked at before other work gets its turn on the thread, however few of them the filter lets pass. */
+const SPAN_IDS = 2_000;
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -71,33 +73,52 @@ export class Ledger {
   }
 
   /** Newest first: at most `limit` entries with an id below `beforeId`. */
-  newest(filter: LedgerFilter, limit: number, beforeId = Number.MAX_SAFE_INTEGER): LedgerEntry[] {
-    return this.#select(filter, 'id < ?', 'DESC', beforeId, limit);
+  async newest(
+    filter: LedgerFilter,
+    limit: number,
+    beforeId = Number.MAX_SAFE_INTEGER,
+  ): Promise<LedgerEntry[]> {
+    const found: LedgerEntry[] = [];
+    let below = Math.min(beforeId, this.#lastId() + 1);
+    while (below > 1 && found.length < limit) {
+      const from = Math.max(1, below - SPAN_IDS);
+      const columns = `id, ${RECORD_COLUMNS}, log`;
+      const query = { columns, order: 'DESC', limit: limit - found.length } as const;
+      found.push(...this.#select<LedgerEntry>(filter, from, below, query));
+      below = from;
+      if (below > 1 && found.length < limit) await nextTurn();
+    }
+    return found;
   }
 
-  /** All entries that are there when it begins, oldest first, in chunks; other work runs in between. */
-  async *read(filter: LedgerFilter): AsyncGenerator<readonly LedgerEntry[]> {
-    const last =
-      this.#database.prepare<[], { id: number | null }>('SELECT max(id) AS id FROM executions').get()?.id ??
-      0;
-    for (let afterId = 0; ; ) {
-      const chunk = this.#select(filter, `id <= ${last} AND id > ?`, 'ASC', afterId, CHUNK_ROWS);
+  /** All records that are there when it begins, oldest first, in chunks; other work runs in between. */
+  async *read(filter: LedgerFilter): AsyncGenerator<readonly ExecutionRecord[]> {
+    const last = this.#lastId();
+    for (let from = 1; from <= last; from += SPAN_IDS) {
+      const below = Math.min(from + SPAN_IDS, last + 1);
+      const query = { columns: RECORD_COLUMNS, order: 'ASC', limit: SPAN_IDS } as const;
+      const chunk = this.#select<ExecutionRecord>(filter, from, below, query);
       if (chunk.length > 0) yield chunk;
-      if (chunk.length < CHUNK_ROWS) return;
-      afterId = chunk.at(-1)?.id ?? afterId;
       await nextTurn();
     }
   }
 
-  #select(
+  #lastId(): number {
+    const row = this.#database
+      .prepare<[], { id: number | null }>('SELECT max(id) AS id FROM executions')
+      .get();
+    return row?.id ?? 0;
+  }
+
+  /** Entries with an id from `fromId` to below `belowId`: never more rows than that are looked at. */
+  #select<Row>(
     filter: LedgerFilter,
-    bound: string,
-    order: 'ASC' | 'DESC',
-    id: number,
-    limit: number,
-  ): LedgerEntry[] {
-    const conditions = [bound];
-    const values: (string | number)[] = [id];
+    fromId: number,
+    belowId: number,
+    query: { readonly columns: string; readonly order: 'ASC' | 'DESC'; readonly limit: number },
+  ): Row[] {
+    const conditions = ['id >= ?', 'id < ?'];
+    const values: (string | number)[] = [fromId, belowId];
     const add = (condition: string, value: string | number | undefined) => {
       if (value === undefined) return;
       conditions.push(condition);
@@ -106,7 +127,8 @@ export class Ledger {
     add('functionName = ?', filter.functionName);
     add('arrivedAtUs >= ?', filter.fromUs);
     add('arrivedAtUs < ?', filter.toUs);
-    const sql = `SELECT id, ${COLUMNS.join(', ')} FROM executions WHERE ${conditions.join(' AND ')} ORDER BY id ${order} LIMIT ?`;
-    return this.#database.prepare<(string | number)[], LedgerEntry>(sql).all(...values, limit);
+    const where = conditions.join(' AND ');
+    const sql = `SELECT ${query.columns} FROM executions WHERE ${where} ORDER BY id ${query.order} LIMIT ?`;
+    return this.#database.prepare<(string | number)[], Row>(sql).all(...values, query.limit);
   }
 }

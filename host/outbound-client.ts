@@ -1,9 +1,11 @@
 /** Sends guests' outbound requests from the serving thread and maps what goes wrong to wasi:http error codes. */
 import http from 'node:http';
 import https from 'node:https';
+import type { Socket } from 'node:net';
 import type { OutboundPolicy } from './outbound-policy.ts';
 import type { FieldEntry } from './wasi/fields.ts';
-import type { ErrorCodeCase, OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
+import type { ErrorCodeCase } from './wasi/http-bodies.ts';
+import type { OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
 
 export interface OutboundLimits {
   readonly responseBytesMax: number;
@@ -36,16 +38,29 @@ function toErrorCode(error: Error & { readonly code?: string }): ErrorCodeCase {
 
 const failed = (error: ErrorCodeCase): OutboundAnswer => ({ tag: 'err', error });
 
-function toUrl({ scheme, authority, pathWithQuery }: OutboundRequest): URL | undefined {
-  return (
-    URL.parse(`${scheme}://${authority}${pathWithQuery.startsWith('/') ? '' : '/'}${pathWithQuery}`) ??
-    undefined
-  );
+function toUrl({ scheme, authority }: OutboundRequest): URL | undefined {
+  return URL.parse(`${scheme}://${authority}/`) ?? undefined;
 }
 
+/** As the guest wrote it, which a URL would normalize; a fragment is not for the server. */
+function pathOf({ pathWithQuery }: OutboundRequest): string {
+  const path = pathWithQuery.split('#', 1)[0] as string;
+  return path.startsWith('/') ? path : `/${path}`;
+}
+
+/** Methods whose requests say how long their body is even where there is none. */
+const WITH_BODY = new Set(['POST', 'PUT', 'PATCH']);
+/** Headers that say how the message is sent, which is the host's to say; two lengths would be two messages. */
+const SENT_BY_HOST = new Set(['content-length', 'trailer', 'expect']);
+
 /** Header lists as node takes them: duplicates stay duplicates. */
-function flatHeaders(headers: readonly FieldEntry[]): string[] {
-  return headers.flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')]);
+function sentHeaders({ headers, body, method }: OutboundRequest, url: URL): string[] {
+  const flat = headers
+    .filter(([name]) => !SENT_BY_HOST.has(name.toLowerCase()))
+    .flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')]);
+  flat.push('host', url.host);
+  if (body.length > 0 || WITH_BODY.has(method)) flat.push('content-length', String(body.length));
+  return flat;
 }
 
 function receivedHeaders(raw: readonly string[]): FieldEntry[] {
@@ -71,6 +86,7 @@ function collect(
     response.destroy();
   });
   response.on('error', (error) => settle(failed(toErrorCode(error))));
+  response.on('close', () => settle(failed({ tag: 'HTTP-response-incomplete' })));
   response.on('end', () => {
     const headers = receivedHeaders(response.rawHeaders);
     settle({
@@ -82,59 +98,94 @@ function collect(
   });
 }
 
+export interface OutboundOptions {
+  readonly policy: OutboundPolicy;
+  readonly limits: OutboundLimits;
+  /** Ends the request when nobody waits for the answer any more. */
+  readonly signal: AbortSignal;
+  /** Told which connection the request uses; what it gives back is called when that is over. */
+  readonly onConnected: (socket: Socket) => () => void;
+}
+
+/** Watches the connection from the moment when it stands. */
+function watchConnection(sent: http.ClientRequest, onConnected: OutboundOptions['onConnected']): void {
+  sent.once('socket', (socket: Socket) => {
+    const connected = () => sent.once('close', onConnected(socket));
+    if (socket.connecting) socket.once('connect', connected);
+    else connected();
+  });
+}
+
+/** Fails the request when it takes too long to connect, to begin its response, or to go on with it. */
+function limitTime(
+  sent: http.ClientRequest,
+  request: OutboundRequest,
+  timeoutMs: number,
+  fail: (error: ErrorCodeCase) => void,
+): void {
+  const { connectTimeoutMs, firstByteTimeoutMs, betweenBytesTimeoutMs } = request;
+  const after = (ms: number | undefined, tag: string) =>
+    setTimeout(() => fail({ tag }), Math.min(ms ?? timeoutMs, TIMER_MS_MAX));
+  const connecting = after(connectTimeoutMs, 'connection-timeout');
+  const waiting = after(firstByteTimeoutMs, 'HTTP-response-timeout');
+  const betweenMs = Math.min(betweenBytesTimeoutMs ?? timeoutMs, TIMER_MS_MAX);
+  sent.setTimeout(betweenMs, () => fail({ tag: 'connection-read-timeout' }));
+  sent.once('socket', (socket) => {
+    if (socket.connecting) socket.once('connect', () => clearTimeout(connecting));
+    else clearTimeout(connecting);
+  });
+  sent.once('response', () => clearTimeout(waiting));
+  sent.once('close', () => {
+    clearTimeout(connecting);
+    clearTimeout(waiting);
+  });
+}
+
+/** Node's timers take no more; they would fire at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /**
  * Sends one request. Never throws: what fails is an answer with a wasi:http error code.
- * @param signal ends it when nobody waits for the answer any more.
  */
-export function sendOutbound(
+export async function sendOutbound(
   request: OutboundRequest,
-  options: { readonly policy: OutboundPolicy; readonly limits: OutboundLimits; readonly signal: AbortSignal },
+  options: OutboundOptions,
 ): Promise<OutboundAnswer> {
   const url = toUrl(request);
-  if (!url?.hostname) return Promise.resolve(failed({ tag: 'HTTP-request-URI-invalid' }));
+  if (!url?.hostname) return failed({ tag: 'HTTP-request-URI-invalid' });
   const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
-  if (!options.policy.allows(url.hostname, port))
-    return Promise.resolve(failed({ tag: 'HTTP-request-denied' }));
-  const { timeoutMs, responseBytesMax } = options.limits;
+  if (!options.policy.allows(url.hostname, port)) return failed({ tag: 'HTTP-request-denied' });
+  try {
+    return await exchange(request, url, options);
+  } catch (thrown) {
+    return failed(toErrorCode(thrown instanceof Error ? thrown : new Error(String(thrown))));
+  }
+}
+
+function exchange(
+  request: OutboundRequest,
+  url: URL,
+  { limits, signal, onConnected }: OutboundOptions,
+): Promise<OutboundAnswer> {
   return new Promise((resolve) => {
-    const headers = flatHeaders(request.headers);
-    headers.push('host', url.host);
-    if (
-      request.body.length > 0 &&
-      !request.headers.some(([name]) => name.toLowerCase() === 'content-length')
-    ) {
-      headers.push('content-length', String(request.body.length));
-    }
     const { request: open } = url.protocol === 'https:' ? https : http;
-    const sent = open(url, { method: request.method, headers, signal: options.signal });
+    const { method } = request;
+    const path = pathOf(request);
+    const sent = open(url, { method, path, headers: sentHeaders(request, url), signal });
     const fail = (error: ErrorCodeCase) => {
       resolve(failed(error));
       sent.destroy();
     };
-    const connecting = setTimeout(
-      () => fail({ tag: 'connection-timeout' }),
-      request.connectTimeoutMs ?? timeoutMs,
-    );
-    const waiting = setTimeout(
-      () => fail({ tag: 'HTTP-response-timeout' }),
-      request.firstByteTimeoutMs ?? timeoutMs,
-    );
-    sent.setTimeout(request.betweenBytesTimeoutMs ?? timeoutMs, () =>
-      fail({ tag: 'connection-read-timeout' }),
-    );
-    sent.on('socket', (socket) => {
-      if (socket.connecting) socket.once('connect', () => clearTimeout(connecting));
-      else clearTimeout(connecting);
-    });
+    watchConnection(sent, onConnected);
+    limitTime(sent, request, limits.timeoutMs, fail);
+    // Where a response never comes as one: an upgrade, or a tunnel that nobody asked for.
+    const onClose = () => resolve(failed({ tag: 'HTTP-protocol-error' }));
     sent.on('response', (response) => {
-      clearTimeout(waiting);
-      collect(response, responseBytesMax, resolve);
+      sent.off('close', onClose);
+      collect(response, limits.responseBytesMax, resolve);
     });
     sent.on('error', (error) => fail(toErrorCode(error)));
-    sent.on('close', () => {
-      clearTimeout(connecting);
-      clearTimeout(waiting);
-    });
+    sent.on('close', onClose);
     sent.end(request.body);
   });
 }

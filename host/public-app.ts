@@ -1,82 +1,121 @@
-/** The public listener: `/f/{name}/…` runs a function. No sockets here; server.ts binds it. */
-import type { HttpBindings } from '@hono/node-server';
-import { type Context, Hono } from 'hono';
+/**
+ * The public listener: `/f/{name}/…` runs a function. No sockets here; listener.ts binds it. It speaks to Node's HTTP
+ * server without a Request in between, which would change paths, methods and headers on their way to the guest.
+ */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { CodedError } from '../metering/errors.ts';
 import { toBytes } from './config.ts';
-import { errorResponse } from './error-response.ts';
+import { errorAnswer } from './error-response.ts';
+import type { Executed } from './executor.ts';
 import type { Host } from './host.ts';
-import { readBody } from './request-body.ts';
+import { discardRest, readBody } from './request-body.ts';
 import type { FieldEntry } from './wasi/fields.ts';
-import type { RequestData, ResponseData } from './wasi/http-incoming.ts';
+import { BODILESS_STATUSES, type RequestData } from './wasi/http-incoming.ts';
 
-type Env = { Bindings: Partial<HttpBindings> };
-
-/** `/f/name/rest?query` gives `name` and `/rest?query`, which is what the guest sees as its path. */
-function splitTarget(url: string): { readonly name: string; readonly pathWithQuery: string } {
-  const { pathname, search } = new URL(url);
-  const [, , name = '', ...rest] = pathname.split('/');
-  return { name: decodeURIComponent(name), pathWithQuery: `/${rest.join('/')}${search}` };
+interface Target {
+  readonly name: string;
+  /** What the guest sees as its path, byte for byte as it came. */
+  readonly pathWithQuery: string;
+  /** Given by the absolute form alone, which proxies send. */
+  readonly authority: string | undefined;
 }
 
-/** Headers as they came, duplicates apart; where there is no socket, as the Request has them. */
-function requestHeaders(context: Context<Env>): FieldEntry[] {
-  const raw = context.env?.incoming?.rawHeaders;
+const TARGET = /^(?:https?:\/\/([^/?#]*))?\/f\/([^/?#]+)(.*)$/s;
+
+/** Names may come percent-encoded; what cannot be decoded is no name of a function. */
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
+}
+
+/** `/f/name/rest?query` gives `name` and `/rest?query`. @throws CodedError `path-unknown` */
+function targetOf(url: string): Target {
+  const [, authority, name, rest = ''] = TARGET.exec(url) ?? [];
+  if (name === undefined) throw new CodedError('path-unknown', `expected a path /f/{name}/…, got ${url}`);
+  return { name: decoded(name), pathWithQuery: rest.startsWith('/') ? rest : `/${rest}`, authority };
+}
+
+function headersOf({ rawHeaders }: IncomingMessage): FieldEntry[] {
   const entries: FieldEntry[] = [];
-  if (raw) {
-    for (let index = 0; index + 1 < raw.length; index += 2) {
-      entries.push([raw[index] as string, Buffer.from(raw[index + 1] as string, 'latin1')]);
-    }
-  } else {
-    context.req.raw.headers.forEach((value, name) => {
-      entries.push([name, Buffer.from(value, 'latin1')]);
-    });
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    entries.push([rawHeaders[index] as string, Buffer.from(rawHeaders[index + 1] as string, 'latin1')]);
   }
   return entries;
 }
 
-async function toRequestData(
-  context: Context<Env>,
-  pathWithQuery: string,
-  bytesMax: number,
-): Promise<RequestData> {
-  const { raw } = context.req;
-  return {
-    method: raw.method,
-    pathWithQuery,
-    scheme: 'http',
-    authority: raw.headers.get('host') ?? new URL(raw.url).host,
-    headers: requestHeaders(context),
-    body: await readBody(raw, bytesMax, 'request-too-large', 'a request body'),
-  };
+/** HTTP/1.1 asks for it (RFC 9112, 3.2); Node's own refusal would have no body. */
+function checkHostHeader(incoming: IncomingMessage): void {
+  if (incoming.headers.host !== undefined || incoming.httpVersion === '1.0') return;
+  throw new CodedError('request-invalid', 'expected a Host header, got none');
 }
 
-/** Statuses whose responses never have a body (RFC 9110, 6.4.1). */
-const BODILESS = new Set([204, 205, 304]);
+/** Headers that say how the message is sent, which is the host's to say. */
+const SENT_BY_HOST = new Set(['content-length', 'trailer', 'x-ebb-execution']);
 
-function toResponse({ status, headers, body }: ResponseData, executionId: number): Response {
-  const sent = new Headers({ 'x-ebb-execution': String(executionId) });
+function sendResponse(outgoing: ServerResponse, { response, executionId }: Executed): void {
+  const { status, headers, body } = response;
+  const isBodiless = outgoing.req.method === 'HEAD' || BODILESS_STATUSES.has(status);
+  const flat: string[] = [];
   for (const [name, value] of headers) {
-    if (name.toLowerCase() !== 'content-length') sent.append(name, Buffer.from(value).toString('latin1'));
+    const key = name.toLowerCase();
+    if (SENT_BY_HOST.has(key) && !(isBodiless && key === 'content-length')) continue;
+    flat.push(name, Buffer.from(value).toString('latin1'));
   }
-  return new Response(BODILESS.has(status) ? null : (body as Uint8Array<ArrayBuffer>), { status, headers: sent });
+  if (!isBodiless) flat.push('content-length', String(body.length));
+  flat.push('x-ebb-execution', String(executionId));
+  outgoing.writeHead(status, flat);
+  outgoing.end(isBodiless ? undefined : body);
 }
 
-export function publicApp(host: Host): Hono<Env> {
-  const app = new Hono<Env>();
+function sendError(outgoing: ServerResponse, thrown: unknown, onInternal: (error: unknown) => void): void {
+  const { status, headers, body } = errorAnswer(thrown, onInternal);
+  const text = Buffer.from(JSON.stringify(body));
+  const type = { 'content-type': 'application/json', 'content-length': text.length };
+  outgoing.writeHead(status, { ...headers, ...type });
+  outgoing.end(text);
+}
+
+/** Aborts when the connection ends before the response has been sent. */
+function goneSignal(outgoing: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  outgoing.once('close', () => {
+    if (!outgoing.writableFinished) gone.abort();
+  });
+  return gone.signal;
+}
+
+export function publicApp(host: Host): RequestListener {
   const requestBytesMax = toBytes(host.config.requestMb);
 
-  app.all('/f/*', async (context) => {
-    const { name, pathWithQuery } = splitTarget(context.req.url);
-    const target = host.registry.get(name);
+  const run = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     host.checkNotDraining();
-    const request = await toRequestData(context, pathWithQuery, requestBytesMax);
-    const { response, executionId } = await host.executor.execute(target, request, context.req.raw.signal);
-    return toResponse(response, executionId);
-  });
-  app.notFound((context) => {
-    const message = `expected a path /f/{name}/…, got ${context.req.path}`;
-    return errorResponse(context, new CodedError('path-unknown', message), host.onInternal);
-  });
-  app.onError((error, context) => errorResponse(context, error, host.onInternal));
-  return app;
+    checkHostHeader(incoming);
+    const { name, pathWithQuery, authority } = targetOf(incoming.url ?? '');
+    host.registry.get(name);
+    const signal = goneSignal(outgoing);
+    const level = host.nestedCalls.levelOf(incoming.socket);
+    const request: RequestData = {
+      method: incoming.method ?? 'GET',
+      pathWithQuery,
+      scheme: 'http',
+      authority: authority ?? incoming.headers.host ?? '',
+      headers: headersOf(incoming),
+      body: await readBody(incoming, outgoing, requestBytesMax, 'request-too-large', 'a request body'),
+    };
+    sendResponse(outgoing, await host.executor.execute(name, request, { signal, level }));
+  };
+  return (incoming, outgoing) => {
+    run(incoming, outgoing).catch((thrown) => {
+      if (outgoing.headersSent) {
+        host.onInternal(thrown);
+        outgoing.destroy();
+        return;
+      }
+      sendError(outgoing, thrown, host.onInternal);
+      discardRest(incoming);
+    });
+  };
 }

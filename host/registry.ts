@@ -48,6 +48,8 @@ const fromRow = (row: Row): DeployedFunction => ({
   deployedAtMs: row.deployed_at_ms,
 });
 
+const FORGET_UNUSED = 'DELETE FROM versions WHERE version NOT IN (SELECT version FROM functions)';
+
 export class Registry {
   readonly #database: HostDatabase;
   readonly #functions = new Map<string, DeployedFunction>();
@@ -85,6 +87,7 @@ export class Registry {
       this.#database
         .prepare('INSERT OR REPLACE INTO functions VALUES (?, ?, ?)')
         .run(name, version, deployedAtMs);
+      this.#database.exec(FORGET_UNUSED);
     })();
     const deployed = { name, version, size: componentBytes, imports, exports, linking, deployedAtMs };
     this.#functions.set(name, deployed);
@@ -94,7 +97,10 @@ export class Registry {
   /** @throws CodedError `function-unknown` */
   remove(name: string): DeployedFunction {
     const removed = this.get(name);
-    this.#database.prepare('DELETE FROM functions WHERE name = ?').run(name);
+    this.#database.transaction(() => {
+      this.#database.prepare('DELETE FROM functions WHERE name = ?').run(name);
+      this.#database.exec(FORGET_UNUSED);
+    })();
     this.#functions.delete(name);
     return removed;
   }

@@ -1,28 +1,36 @@
-/** Reads a request's body whole, under a limit. */
+/** Reads a request's body whole, under a limit, or reads past it. Must not know what the body is for. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CodedError } from '../metering/errors.ts';
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 /**
  * @param what names the body in the message, for example `a request body`.
- * @throws CodedError with `code` when it is larger than `bytesMax`, `client-closed` when it ends too early.
+ * @throws CodedError with `code` when it is larger than `bytesMax`, `client-closed` when it ends too early. The rest
+ * of the body is then still to come: answer, and call `discardRest`.
  */
 export async function readBody(
-  request: Request,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
   bytesMax: number,
   code: 'request-too-large' | 'component-too-large',
   what: string,
 ): Promise<Uint8Array> {
   const tooLarge = (got: string) =>
     new CodedError(code, `expected ${what} of at most ${bytesMax} bytes, got ${got}`);
-  const declared = Number(request.headers.get('content-length') ?? 0);
+  const declared = Number(incoming.headers['content-length'] ?? 0);
   if (declared > bytesMax) throw tooLarge(`${declared}`);
-  if (!request.body) return new Uint8Array();
+  if (!hasBody(incoming)) return new Uint8Array();
+  if (incoming.headers.expect !== undefined) outgoing.writeContinue();
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   try {
-    for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length;
+    // Kept open on the way out: destroying the request would take the connection, and the answer with it.
+    for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
+      bytes += (chunk as Uint8Array).length;
       if (bytes > bytesMax) throw tooLarge('more');
-      chunks.push(chunk);
+      chunks.push(chunk as Uint8Array);
     }
   } catch (thrown) {
     if (thrown instanceof CodedError) throw thrown;
@@ -32,4 +40,30 @@ export async function readBody(
     );
   }
   return new Uint8Array(Buffer.concat(chunks));
+}
+
+/** How much a client may go on sending after it was refused, and for how long. */
+const DISCARD_BYTES_MAX = 256 * 1_048_576;
+const DISCARD_MS_MAX = 5_000;
+
+/**
+ * Reads on what a refused client still sends: many look for the answer only when they have sent everything, and
+ * closing at once would reset the connection before that. A client that does not end is cut off.
+ */
+export function discardRest(incoming: IncomingMessage): void {
+  if (incoming.complete || incoming.destroyed) {
+    incoming.resume();
+    return;
+  }
+  let bytes = 0;
+  const timer = setTimeout(() => incoming.destroy(), DISCARD_MS_MAX);
+  timer.unref();
+  incoming.on('data', (chunk: Uint8Array) => {
+    bytes += chunk.length;
+    if (bytes > DISCARD_BYTES_MAX) incoming.destroy();
+  });
+  incoming.on('error', () => undefined);
+  incoming.once('end', () => clearTimeout(timer));
+  incoming.once('close', () => clearTimeout(timer));
+  incoming.resume();
 }

@@ -1,12 +1,12 @@
-/** Binds a host to its two sockets, and takes it down again without losing a response. */
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
-import type { Hono } from 'hono';
+/** Binds a host to its two listeners, and takes it down again without losing a response. */
+import type { RequestListener } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
 import { CodedError } from '../metering/errors.ts';
 import { adminApp } from './admin-app.ts';
 import type { HostConfig } from './config.ts';
+import { errorAnswer } from './error-response.ts';
 import { Host, type HostSurroundings } from './host.ts';
+import { Listener } from './listener.ts';
 import { publicApp } from './public-app.ts';
 
 /** A host that listens. */
@@ -15,41 +15,38 @@ export interface RunningHost {
   readonly publicUrl: string;
   readonly adminUrl: string;
   /**
-   * Stops: no new connections, running requests end (for at most the drain timeout), then everything closes.
+   * Stops: new requests are refused, running ones end (for at most the drain timeout), then everything closes.
    * @returns whether all requests had ended by themselves.
    */
   stop(): Promise<boolean>;
 }
 
-function listen(server: Server, bind: string, port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const reason = error.code === 'EADDRINUSE' ? 'something else listens there' : error.message;
-      reject(new CodedError('port-unavailable', `expected to listen on ${bind}:${port}, but ${reason}`));
-    });
-    server.listen(port, bind, () => {
-      const { address, family, port: bound } = server.address() as AddressInfo;
-      resolve(`http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`);
-    });
+/** The admin app as Node's server calls it; a request that cannot be put into a URL never reaches the app. */
+function adminListenerFor(host: Host): RequestListener {
+  const listener = getRequestListener(adminApp(host).fetch as Parameters<typeof getRequestListener>[0], {
+    overrideGlobalObjects: false,
+    autoCleanupIncoming: false,
+    errorHandler: (thrown) => {
+      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      const error = new CodedError(
+        'request-invalid',
+        `expected a request with a valid URL and host: ${reason}`,
+      );
+      const { status, headers, body } = errorAnswer(error, host.onInternal);
+      return Response.json(body, { status, headers });
+    },
   });
+  return (incoming, outgoing) => void listener(incoming, outgoing);
 }
 
-function serverFor(app: Hono): Server {
-  return createAdaptorServer({ fetch: app.fetch }) as Server;
-}
-
-/** Resolves true once all connections have ended, false when they had to be cut after `timeoutMs`. */
-function closed(server: Server, timeoutMs: number): Promise<boolean> {
+/** Whether `work` ends within `timeoutMs`. */
+function endsWithin(timeoutMs: number, work: Promise<unknown>): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      server.closeAllConnections();
-      resolve(false);
-    }, timeoutMs);
-    server.close(() => {
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    work.then(() => {
       clearTimeout(timer);
       resolve(true);
     });
-    server.closeIdleConnections();
   });
 }
 
@@ -59,26 +56,28 @@ function closed(server: Server, timeoutMs: number): Promise<boolean> {
  */
 export async function startHost(config: HostConfig, world: HostSurroundings): Promise<RunningHost> {
   const host = await Host.open(config, world);
-  const publicServer = serverFor(publicApp(host) as unknown as Hono);
-  const adminServer = serverFor(adminApp(host));
+  const publicListener = new Listener(publicApp(host));
+  const adminListener = new Listener(adminListenerFor(host));
+  const close = async (): Promise<void> => {
+    await Promise.all([publicListener.close(), adminListener.close()]);
+    await host.close();
+  };
+  const stop = async (): Promise<boolean> => {
+    host.beginDraining();
+    const ended = await endsWithin(
+      config.drainTimeoutMs,
+      Promise.all([publicListener.drained(), adminListener.drained()]),
+    );
+    await close();
+    return ended;
+  };
   try {
-    const publicUrl = await listen(publicServer, config.bind, config.port);
-    const adminUrl = await listen(adminServer, config.bind, config.adminPort);
+    const publicUrl = await publicListener.listen(config.bind, config.port);
+    const adminUrl = await adminListener.listen(config.bind, config.adminPort);
     let stopped: Promise<boolean> | undefined;
-    const stop = async (): Promise<boolean> => {
-      host.beginDraining();
-      const ended = await Promise.all([
-        closed(publicServer, config.drainTimeoutMs),
-        closed(adminServer, config.drainTimeoutMs),
-      ]);
-      await host.close();
-      return ended.every(Boolean);
-    };
     return { host, publicUrl, adminUrl, stop: () => (stopped ??= stop()) };
   } catch (thrown) {
-    publicServer.close();
-    adminServer.close();
-    await host.close();
+    await close();
     throw thrown;
   }
 }

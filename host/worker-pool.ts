@@ -1,10 +1,12 @@
 /**
- * Runs requests on worker threads: a bounded first-come queue in front, a fresh thread behind for each one that
- * had to be cut off. Knows nothing of functions, records or HTTP.
+ * Runs requests on worker threads: bounded first-come queues in front, a fresh thread behind for each one that had
+ * to be cut off. Knows nothing of functions, records or HTTP.
  */
 import { CodedError } from '../metering/errors.ts';
 import { admit, waitedTooLong } from '../metering/policy.ts';
 import type { CompiledComponent } from './component/module-cache.ts';
+import { NESTED_LEVELS_MAX } from './nested-calls.ts';
+import { type Waiting, WaitingRequests } from './waiting-requests.ts';
 import type { RequestData } from './wasi/http-incoming.ts';
 import type { RunResult } from './worker-messages.ts';
 import { type SlotSettings, WorkerSlot } from './worker-slot.ts';
@@ -14,6 +16,8 @@ export interface PoolSettings extends SlotSettings {
   readonly workers: number;
   readonly queueLimit: number;
   readonly queueTimeoutMs: number;
+  /** Whether threads should keep this component for later requests. */
+  readonly isKept: (version: string) => boolean;
 }
 
 /**
@@ -22,13 +26,17 @@ export interface PoolSettings extends SlotSettings {
  */
 const WAITING_WORKERS_MAX = 64;
 
+/** How long a thread beyond `workers` stays when it has nothing to do. */
+const SPARE_IDLE_MS = 5_000;
+
 /** Threads that may fail to start in a row before requests are refused rather than kept waiting. */
 const FAILED_STARTS_MAX = 5;
 
-interface Waiting {
-  readonly start: (slot: WorkerSlot) => void;
-  readonly refuse: (error: CodedError) => void;
-  readonly enqueuedMs: number;
+export interface RunOptions {
+  /** How many functions of this host wait for this one: 0 for a request from outside. */
+  readonly level: number;
+  /** Takes the request out of the queue again; a run that has begun goes on. */
+  readonly signal?: AbortSignal;
 }
 
 /** A finished run and when it left the queue, by `performance.now()`. */
@@ -37,10 +45,12 @@ export interface PoolRun {
   readonly dispatchedMs: number;
 }
 
+const stopping = (): CodedError => new CodedError('host-draining', 'the host is stopping');
+
 export class WorkerPool {
   readonly #settings: PoolSettings;
   readonly #slots = new Set<WorkerSlot>();
-  readonly #queue: Waiting[] = [];
+  readonly #waiting = new WaitingRequests<WorkerSlot>(NESTED_LEVELS_MAX);
   readonly #timer: NodeJS.Timeout;
   #failedStarts = 0;
   #closed = false;
@@ -49,26 +59,26 @@ export class WorkerPool {
     this.#settings = settings;
     for (let count = 0; count < settings.workers; count++) this.#addSlot();
     // One sweep for all, not a timer for each request.
-    this.#timer = setInterval(
-      () => this.#expire(),
-      Math.max(10, Math.min(1_000, settings.queueTimeoutMs / 4)),
-    );
+    const sweepMs = Math.max(10, Math.min(1_000, settings.queueTimeoutMs / 4));
+    this.#timer = setInterval(() => this.#sweep(), sweepMs);
     this.#timer.unref();
   }
 
   get queued(): number {
-    return this.#queue.length;
+    return this.#waiting.size;
   }
 
   /**
    * Runs one request when a thread is free for it.
-   * @param signal takes the request out of the queue again; a run that has begun goes on.
-   * @throws CodedError `queue-full`, `queue-timeout`, `client-closed` or `host-draining`.
+   * @throws CodedError `queue-full`, `queue-timeout`, `client-closed`, `request-invalid` or `host-draining`.
    */
-  async run(component: CompiledComponent, request: RequestData, signal?: AbortSignal): Promise<PoolRun> {
-    const slot = await this.#slotFor(signal);
+  async run(component: CompiledComponent, request: RequestData, options: RunOptions): Promise<PoolRun> {
+    const slot = await this.#slotFor(options);
     const dispatchedMs = performance.now();
-    return { result: await slot.run(component, request), dispatchedMs };
+    const result = await slot.run(component, request, options.level);
+    const { version } = component.plan;
+    if (!this.#settings.isKept(version)) slot.unload(version);
+    return { result, dispatchedMs };
   }
 
   /** Makes every thread forget a component. */
@@ -76,86 +86,107 @@ export class WorkerPool {
     for (const slot of this.#slots) slot.unload(version);
   }
 
-  /** Ends all threads; what still waits is refused. */
+  /** Ends all threads; what still waits is refused, and what runs is interrupted. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
-    for (const waiting of this.#queue.splice(0))
-      waiting.refuse(new CodedError('host-draining', 'the host is stopping'));
+    this.#waiting.refuseAll(stopping());
     await Promise.all([...this.#slots].map((slot) => slot.terminate()));
   }
 
-  #slotFor(signal: AbortSignal | undefined): Promise<WorkerSlot> {
-    if (this.#closed) throw new CodedError('host-draining', 'the host is stopping');
-    const { queueLimit, workers } = this.#settings;
-    const idle = this.#idleSlot();
-    const running = idle ? this.#computing() : workers;
-    const decision = admit({ running, concurrencyLimit: workers, queued: this.#queue.length, queueLimit });
-    if (decision === 'start' && idle) {
-      idle.claim();
-      return Promise.resolve(idle);
+  #slotFor({ level, signal }: RunOptions): Promise<WorkerSlot> {
+    if (this.#closed) throw stopping();
+    if (signal?.aborted) throw clientGone();
+    if (level > NESTED_LEVELS_MAX) {
+      const message = `expected functions that call each other at most ${NESTED_LEVELS_MAX} levels deep, got a deeper call`;
+      throw new CodedError('request-invalid', message);
     }
-    if (decision === 'reject') {
-      throw new CodedError(
-        'queue-full',
-        `expected fewer than ${queueLimit} waiting requests, got ${this.#queue.length}`,
-      );
-    }
+    this.#checkAdmission(level);
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = { start: resolve, refuse: reject, enqueuedMs: performance.now() };
-      this.#queue.push(waiting);
-      signal?.addEventListener('abort', () => this.#withdraw(waiting), { once: true });
+      const withdraw = () => this.#waiting.refuse(waiting, clientGone());
+      const settled = () => signal?.removeEventListener('abort', withdraw);
+      const waiting: Waiting<WorkerSlot> = {
+        level,
+        enqueuedMs: performance.now(),
+        start: (slot) => {
+          settled();
+          resolve(slot);
+        },
+        refuse: (error) => {
+          settled();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', withdraw, { once: true });
+      this.#waiting.add(waiting);
       this.#dispatch();
     });
   }
 
-  #idleSlot(): WorkerSlot | undefined {
-    for (const slot of this.#slots) if (slot.isIdle) return slot;
-    return undefined;
+  /** Those that a thread could take now, or as soon as it has started, are not yet in anybody's way. */
+  #checkAdmission(level: number): void {
+    const { queueLimit } = this.#settings;
+    const running = this.#count((slot) => slot.isComputing);
+    const vacant = Math.max(0, this.#vacant(level));
+    const ahead = this.#waiting.countFrom(level);
+    const queued = Math.max(0, ahead - vacant);
+    const state = {
+      running: running + Math.min(ahead, vacant),
+      concurrencyLimit: running + vacant,
+      queued,
+      queueLimit,
+    };
+    if (admit(state) !== 'reject') return;
+    throw new CodedError('queue-full', `expected fewer than ${queueLimit} waiting requests, got ${queued}`);
   }
 
-  #computing(): number {
+  #count(is: (slot: WorkerSlot) => boolean): number {
     let count = 0;
-    for (const slot of this.#slots) if (slot.isComputing) count++;
+    for (const slot of this.#slots) if (is(slot)) count++;
     return count;
   }
 
-  /** Hands waiting requests to idle threads, and adds a thread where all others only wait. */
+  /**
+   * How many more requests of a level may run. Each level leaves one thread to each deeper one, so those that wait
+   * for a deeper one never hold every thread: however many nest at once, the deepest can run, and end.
+   */
+  #vacant(level: number): number {
+    const { workers } = this.#settings;
+    const busyMax = workers + WAITING_WORKERS_MAX - (NESTED_LEVELS_MAX - level);
+    const computing = this.#count((slot) => slot.isComputing);
+    return Math.min(workers - computing, busyMax - this.#count((slot) => slot.isBusy));
+  }
+
+  /** Hands waiting requests to idle threads, and adds threads where all others only wait. */
   #dispatch(): void {
-    if (this.#closed) return;
-    while (this.#queue.length > 0 && this.#computing() < this.#settings.workers) {
-      const slot = this.#idleSlot();
+    while (!this.#closed) {
+      const waiting = this.#waiting.first((level) => this.#vacant(level) > 0);
+      if (!waiting) return;
+      const slot = [...this.#slots].find(({ isIdle }) => isIdle);
       if (!slot) {
-        this.#growIfBlocked();
+        this.#grow();
         return;
       }
-      const waiting = this.#queue.shift() as Waiting;
+      this.#waiting.remove(waiting);
       slot.claim();
       waiting.start(slot);
     }
   }
 
-  #growIfBlocked(): void {
+  #grow(): void {
     const { workers } = this.#settings;
-    const available = [...this.#slots].filter((slot) => !slot.isBlocked).length;
-    if (available < workers && this.#slots.size < workers + WAITING_WORKERS_MAX) this.#addSlot();
+    const missing = Math.min(this.queued, workers - this.#count((slot) => slot.isComputing));
+    const starting = this.#count((slot) => slot.isStarting);
+    const room = workers + WAITING_WORKERS_MAX - this.#slots.size;
+    for (let count = Math.min(missing - starting, room); count > 0; count--) this.#addSlot();
   }
 
   #addSlot(): void {
     const slot = new WorkerSlot(this.#settings, {
       onChange: () => this.#dispatch(),
-      onIdle: (idle) => this.#idle(idle),
       onGone: (gone) => this.#replace(gone),
     });
     this.#slots.add(slot);
-  }
-
-  #idle(slot: WorkerSlot): void {
-    this.#dispatch();
-    const isSpare = this.#slots.size > this.#settings.workers && slot.isIdle;
-    if (!isSpare) return;
-    this.#slots.delete(slot);
-    void slot.terminate();
   }
 
   #replace(slot: WorkerSlot): void {
@@ -163,35 +194,35 @@ export class WorkerPool {
     if (this.#closed) return;
     this.#failedStarts = slot.wasReady ? 0 : this.#failedStarts + 1;
     if (this.#failedStarts >= FAILED_STARTS_MAX) {
-      const error = new CodedError(
-        'internal',
-        `no worker thread can start: ${FAILED_STARTS_MAX} failed in a row`,
-      );
-      for (const waiting of this.#queue.splice(0)) waiting.refuse(error);
+      const message = `no worker thread can start: ${FAILED_STARTS_MAX} failed in a row`;
+      this.#waiting.refuseAll(new CodedError('internal', message));
+      this.#failedStarts = 0;
       return;
     }
     if (this.#slots.size < this.#settings.workers) this.#addSlot();
     this.#dispatch();
   }
 
-  #withdraw(waiting: Waiting): void {
-    const index = this.#queue.indexOf(waiting);
-    if (index < 0) return;
-    this.#queue.splice(index, 1);
-    waiting.refuse(
-      new CodedError('client-closed', 'the client closed the connection before the function started'),
-    );
-  }
-
-  #expire(): void {
+  #sweep(): void {
     const nowMs = performance.now();
     const { queueTimeoutMs } = this.#settings;
-    while (
-      this.#queue[0] &&
-      waitedTooLong((nowMs - this.#queue[0].enqueuedMs) * 1_000, queueTimeoutMs * 1_000)
-    ) {
-      const message = `expected a free worker within ${queueTimeoutMs} ms, got none`;
-      this.#queue.shift()?.refuse(new CodedError('queue-timeout', message));
+    const message = `expected a free worker within ${queueTimeoutMs} ms, got none`;
+    this.#waiting.refuseWhere(
+      ({ enqueuedMs }) => waitedTooLong((nowMs - enqueuedMs) * 1_000, queueTimeoutMs * 1_000),
+      () => new CodedError('queue-timeout', message),
+    );
+    this.#retireSpares(nowMs - SPARE_IDLE_MS);
+  }
+
+  #retireSpares(idleBeforeMs: number): void {
+    for (const slot of this.#slots) {
+      if (this.#slots.size <= this.#settings.workers) return;
+      if (!slot.isIdle || slot.idleSinceMs > idleBeforeMs) continue;
+      this.#slots.delete(slot);
+      void slot.terminate();
     }
   }
 }
+
+const clientGone = (): CodedError =>
+  new CodedError('client-closed', 'the client closed the connection before the function started');

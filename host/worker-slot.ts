@@ -1,10 +1,12 @@
 /** One worker thread as the pool sees it: what it runs, what it has loaded, and how it is cut off. */
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { CompiledComponent } from './component/module-cache.ts';
+import type { NestedCalls } from './nested-calls.ts';
 import { type OutboundLimits, sendOutbound } from './outbound-client.ts';
 import type { OutboundPolicy } from './outbound-policy.ts';
 import { siblingModule } from './sibling-module.ts';
 import type { RequestData } from './wasi/http-incoming.ts';
+import type { OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
 import {
   type AnswerMessage,
   CPU_STARTED_INDEX,
@@ -22,9 +24,14 @@ export interface SlotSettings {
   readonly responseBytesMax: number;
   readonly outboundPolicy: OutboundPolicy;
   readonly outboundLimits: OutboundLimits;
+  readonly nestedCalls: NestedCalls;
 }
 
+/** Outbound requests that one execution may have under way at once. */
+const OUTBOUND_PENDING_MAX = 64;
+
 interface Running {
+  readonly level: number;
   readonly startedMs: number;
   readonly timer: NodeJS.Timeout;
   readonly abort: AbortController;
@@ -39,10 +46,9 @@ const cutOff = (outcome: 'time-limit' | 'interrupted', message: string) => ({
   log: '',
 });
 
-/** Calls back when it became idle, when it began to wait, or when it is gone and has to be replaced. */
+/** Calls back when it became idle or began to wait, and when it is gone and has to be replaced. */
 export interface SlotEvents {
   readonly onChange: () => void;
-  readonly onIdle: (slot: WorkerSlot) => void;
   readonly onGone: (slot: WorkerSlot) => void;
 }
 
@@ -55,6 +61,7 @@ export class WorkerSlot {
   readonly #loaded = new Set<string>();
   #state: 'starting' | 'idle' | 'busy' | 'gone' = 'starting';
   #wasReady = false;
+  #idleSinceMs = 0;
   #running: Running | undefined;
 
   constructor(settings: SlotSettings, events: SlotEvents) {
@@ -81,6 +88,19 @@ export class WorkerSlot {
     return this.#wasReady;
   }
 
+  get isStarting(): boolean {
+    return this.#state === 'starting';
+  }
+
+  get isBusy(): boolean {
+    return this.#state === 'busy';
+  }
+
+  /** By `performance.now()`; meaningful while it is idle. */
+  get idleSinceMs(): number {
+    return this.#idleSinceMs;
+  }
+
   get isIdle(): boolean {
     return this.#state === 'idle';
   }
@@ -100,7 +120,7 @@ export class WorkerSlot {
   }
 
   /** Runs one request on a claimed slot; the promise always resolves. */
-  run(component: CompiledComponent, request: RequestData): Promise<RunResult> {
+  run(component: CompiledComponent, request: RequestData, level: number): Promise<RunResult> {
     const version = component.plan.version;
     if (!this.#loaded.has(version)) {
       this.#loaded.add(version);
@@ -109,7 +129,8 @@ export class WorkerSlot {
     return new Promise((resolve) => {
       const timer = setTimeout(() => void this.#cutOffAtTimeLimit(), this.#settings.timeLimitMs);
       const startedMs = performance.now();
-      this.#running = { startedMs, timer, abort: new AbortController(), finish: resolve, outboundPending: 0 };
+      const abort = new AbortController();
+      this.#running = { level, startedMs, timer, abort, finish: resolve, outboundPending: 0 };
       this.#post({ type: 'run', version, request });
     });
   }
@@ -119,8 +140,10 @@ export class WorkerSlot {
     if (this.#loaded.delete(version)) this.#post({ type: 'unload', version });
   }
 
+  /** Ends the thread, and with it what it runs. */
   async terminate(): Promise<void> {
     this.#state = 'gone';
+    this.#interrupt('the host stopped before the function had ended');
     this.#answers.close();
     await this.#worker.terminate();
   }
@@ -150,7 +173,8 @@ export class WorkerSlot {
   #becomeIdle(): void {
     if (this.#state === 'gone') return;
     this.#state = 'idle';
-    this.#events.onIdle(this);
+    this.#idleSinceMs = performance.now();
+    this.#events.onChange();
   }
 
   #settle(result: RunResult): void {
@@ -167,14 +191,26 @@ export class WorkerSlot {
     if (!running) return;
     running.outboundPending++;
     this.#events.onChange();
-    const { outboundPolicy: policy, outboundLimits: limits } = this.#settings;
-    const answer = await sendOutbound(request, { policy, limits, signal: running.abort.signal });
+    const answer = await this.#send(request, running);
     running.outboundPending--;
     if (this.#running !== running) return;
     this.#answers.postMessage({ id, answer } satisfies AnswerMessage);
     const news = new Int32Array(this.#shared);
     Atomics.add(news, NEWS_INDEX, 1);
     Atomics.notify(news, NEWS_INDEX);
+  }
+
+  async #send(request: OutboundRequest, running: Running): Promise<OutboundAnswer> {
+    if (running.outboundPending > OUTBOUND_PENDING_MAX) {
+      return { tag: 'err', error: { tag: 'connection-limit-reached' } };
+    }
+    const { outboundPolicy: policy, outboundLimits: limits, nestedCalls } = this.#settings;
+    return sendOutbound(request, {
+      policy,
+      limits,
+      signal: running.abort.signal,
+      onConnected: (socket) => nestedCalls.begin(socket, running.level + 1),
+    });
   }
 
   /** Ends the thread: the only way to stop a guest that does not return. */
@@ -188,8 +224,9 @@ export class WorkerSlot {
     const message = `the guest ran longer than its time limit of ${timeLimitMs} ms`;
     // What its memory had grown to is lost with the thread; the limit is what it cannot have passed.
     this.#settle({ ...cutOff('time-limit', message), runUs, cpuUs, memoryBytesPeak: memoryBytesMax });
-    await this.terminate();
+    const ended = this.terminate();
     this.#events.onGone(this);
+    await ended;
   }
 
   async #cpuUsSinceStart(runUs: number): Promise<number> {
@@ -205,13 +242,16 @@ export class WorkerSlot {
   #ended(reason: string): void {
     if (this.#state === 'gone') return;
     this.#state = 'gone';
-    const running = this.#running;
-    if (running) {
-      const runUs = Math.ceil((performance.now() - running.startedMs) * 1_000);
-      const memoryBytesPeak = this.#settings.memoryBytesMax;
-      this.#settle({ ...cutOff('interrupted', reason), runUs, cpuUs: runUs, memoryBytesPeak });
-    }
+    this.#interrupt(reason);
     this.#events.onGone(this);
+  }
+
+  #interrupt(reason: string): void {
+    const running = this.#running;
+    if (!running) return;
+    const runUs = Math.ceil((performance.now() - running.startedMs) * 1_000);
+    const memoryBytesPeak = this.#settings.memoryBytesMax;
+    this.#settle({ ...cutOff('interrupted', reason), runUs, cpuUs: runUs, memoryBytesPeak });
   }
 }
 

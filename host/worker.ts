@@ -4,7 +4,9 @@ import type { ErrorCode } from '../metering/errors.ts';
 import type { Outcome } from '../metering/execution.ts';
 import { type GuestInstance, type LinkedComponent, linkComponent } from './component/link.ts';
 import { MemoryPool } from './component/memory-pool.ts';
+import { Allowance } from './wasi/http-bodies.ts';
 import {
+  asSent,
   IncomingRequest,
   type RequestData,
   type ResponseData,
@@ -43,27 +45,30 @@ const failed = (outcome: Outcome, code: ErrorCode, message: string): Ending => (
   error: { code, message },
 });
 
+/** What an error case carries, in words. */
+function detailOf(value: unknown): string {
+  if (value === undefined) return '';
+  const json = JSON.stringify(value, (_key, part) => (typeof part === 'bigint' ? Number(part) : part));
+  return ` (${typeof value === 'string' ? value : json})`;
+}
+
 /** What a guest that returned has left behind. */
-function endingOf(outparam: ResponseOutparam): Ending {
+function endingOf(outparam: ResponseOutparam, method: string): Ending {
   const set = outparam.value;
   if (!set)
     return failed('no-response', 'guest-no-response', 'the guest returned without setting a response');
   if (set.tag === 'err') {
-    const detail = set.val.val === undefined ? '' : ` (${String(set.val.val)})`;
-    return failed(
-      'invalid-response',
-      'guest-response-invalid',
-      `the guest answered with error ${set.val.tag}${detail}`,
-    );
+    const message = `the guest answered with error ${set.val.tag}${detailOf(set.val.val)}`;
+    return failed('invalid-response', 'guest-response-invalid', message);
   }
   const response = set.val.collect();
-  if (response) return { outcome: 'ok', response };
+  if (response) return { outcome: 'ok', response: asSent(method, response) };
   return failed('invalid-response', 'guest-response-invalid', 'the guest did not finish its response body');
 }
 
-function endingOfThrown(thrown: unknown, outparam: ResponseOutparam): Ending {
+function endingOfThrown(thrown: unknown, outparam: ResponseOutparam, method: string): Ending {
   if (thrown instanceof GuestExit) {
-    if (thrown.isSuccess && outparam.value) return endingOf(outparam);
+    if (thrown.isSuccess && outparam.value) return endingOf(outparam, method);
     return failed('exit', 'guest-exit', thrown.message);
   }
   const message = thrown instanceof Error ? thrown.message : String(thrown);
@@ -88,14 +93,15 @@ class LogBuffer {
   }
 }
 
-const responseRules: ExecutionContext['responseRules'] = {
-  bytesMax: start.responseBytesMax,
-  onTooLarge: () => {
-    throw new ResponseTooLarge(
-      `expected a body of at most ${start.responseBytesMax} bytes from the guest, got more`,
-    );
-  },
-};
+function contextFor(log: LogBuffer, isHead: boolean): ExecutionContext {
+  const bytesMax = start.responseBytesMax;
+  const onTooLarge = (): never => {
+    throw new ResponseTooLarge(`expected bodies of at most ${bytesMax} bytes from the guest, got more`);
+  };
+  const responseRules = { allowance: new Allowance(bytesMax, onTooLarge), isHead };
+  const requestAllowance = new Allowance(bytesMax, onTooLarge);
+  return { responseRules, requestAllowance, outbound: mailbox, onLog: log.write };
+}
 
 const nowUs = (): number => performance.now() * 1_000;
 const cpuNowUs = (): number => {
@@ -120,13 +126,13 @@ function run(version: string, request: RequestData): Ran {
   let ending: Ending;
   mailbox.beginExecution();
   try {
-    const context = { responseRules, outbound: mailbox, onLog: log.write };
+    const context = contextFor(log, request.method === 'HEAD');
     instance = (components.get(version) as LinkedComponent).instantiate(context);
     readyUs = nowUs();
     instance.handle(new IncomingRequest(request), outparam);
-    ending = endingOf(outparam);
+    ending = endingOf(outparam, request.method);
   } catch (thrown) {
-    ending = endingOfThrown(thrown, outparam);
+    ending = endingOfThrown(thrown, outparam, request.method);
   }
   const endedUs = nowUs();
   readyUs ??= endedUs;

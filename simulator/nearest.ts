@@ -15,7 +15,7 @@ function distance(a: string, b: string): number {
 
 const LENGTH_MAX = 64;
 
-/** The nearest of the names, or undefined when none is near enough to be meant; case does not count. */
+/** The name nearest to this one, or one that contains it; undefined when none is near. Case does not count. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   if (name.length > LENGTH_MAX) return undefined;
   const wanted = name.toLowerCase();
@@ -29,7 +29,7 @@ export function nearest(name: string, names: readonly string[]): string | undefi
       bestDistance = d;
     }
   }
-  return best;
+  return best ?? names.find((candidate) => wanted.length > 2 && candidate.toLowerCase().includes(wanted));
 }
 
 /** ` (did you mean x?)`, or nothing. */

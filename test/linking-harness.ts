@@ -8,6 +8,7 @@ import { type LinkedComponent, linkComponent } from '../host/component/link.ts';
 import { MemoryPool } from '../host/component/memory-pool.ts';
 import { compileModules } from '../host/component/module-cache.ts';
 import { type LinkPlan, makePlan } from '../host/component/plan.ts';
+import { Allowance } from '../host/wasi/http-bodies.ts';
 import { IncomingRequest, type RequestData, ResponseOutparam } from '../host/wasi/http-incoming.ts';
 import type { OutboundAnswer, OutboundRequest } from '../host/wasi/http-outgoing.ts';
 import { type ExecutionContext, GuestExit } from '../host/wasi/imports.ts';
@@ -84,13 +85,15 @@ export function contextFor(
   sent: OutboundRequest[],
   onLog: (bytes: Uint8Array) => void,
 ): ExecutionContext {
+  const onTooLarge = (): never => {
+    throw new Error('the response is too large');
+  };
   return {
     responseRules: {
-      bytesMax: RESPONSE_BYTES_MAX,
-      onTooLarge: () => {
-        throw new Error('the response is too large');
-      },
+      allowance: new Allowance(RESPONSE_BYTES_MAX, onTooLarge),
+      isHead: ask.method === 'HEAD',
     },
+    requestAllowance: new Allowance(RESPONSE_BYTES_MAX, onTooLarge),
     outbound: {
       send: (request) => {
         sent.push(request);

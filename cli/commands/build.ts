@@ -13,10 +13,15 @@ export function addBuild(program: Command, output: Output): void {
     .option('--json', 'print what was built as JSON')
     .action(async (source: string, options: { readonly output?: string; readonly json?: boolean }) => {
       const out = options.output ?? `${basename(source, '.ts')}.wasm`;
-      const built = await buildGuest({ source, out, onProgress: (stage) => output.progress(`${source}: ${stage}`) });
+      const built = await buildGuest({
+        source,
+        out,
+        onProgress: (stage) => output.progress(`${source}: ${stage}`),
+      });
       for (const warning of built.warnings) output.say(warning);
       const { componentBytes, coreBytes, elapsedMs } = built;
-      if (options.json) output.json({ source, output: out, componentBytes, coreBytes, elapsedMs, warnings: built.warnings });
+      if (options.json)
+        output.json({ source, output: out, componentBytes, coreBytes, elapsedMs, warnings: built.warnings });
       else output.print(`built ${out}: ${componentBytes} bytes, core module ${coreBytes} bytes`);
     });
 }

@@ -23,11 +23,18 @@ async function readComponent(file: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
     return new Uint8Array(await readFile(file));
   } catch (thrown) {
-    throw new CodedError('file-unreadable', `expected a component to read, got ${file}: ${(thrown as Error).message}`);
+    throw new CodedError(
+      'file-unreadable',
+      `expected a component to read, got ${file}: ${(thrown as Error).message}`,
+    );
   }
 }
 
-async function deploy(file: string, options: HostOptions & { readonly name: string }, output: Output): Promise<void> {
+async function deploy(
+  file: string,
+  options: HostOptions & { readonly name: string },
+  output: Output,
+): Promise<void> {
   const client = new AdminClient(options.host);
   const body = await readComponent(file);
   const init = { method: 'PUT', body, headers: { 'content-type': 'application/wasm' } };
@@ -36,7 +43,9 @@ async function deploy(file: string, options: HostOptions & { readonly name: stri
   if (options.json) output.json(deployed);
   else {
     const what = response.status === 201 ? 'deployed' : 'unchanged';
-    output.print(`${what} ${deployed.name}: version ${shortVersion(deployed.version)}, ${deployed.size} bytes`);
+    output.print(
+      `${what} ${deployed.name}: version ${shortVersion(deployed.version)}, ${deployed.size} bytes`,
+    );
   }
 }
 
@@ -58,7 +67,9 @@ async function removeFunction(name: string, options: HostOptions, output: Output
 }
 
 export function hostOptions(command: Command): Command {
-  return command.option('--host <url>', 'admin address of the host', DEFAULT_HOST).option('--json', 'print JSON');
+  return command
+    .option('--host <url>', 'admin address of the host', DEFAULT_HOST)
+    .option('--json', 'print JSON');
 }
 
 export function addFunctions(program: Command, output: Output): void {

@@ -26,6 +26,9 @@ interface FilterOptions {
 
 const FOLLOW_EVERY_MS = 1_000;
 
+const executionCount = (executions: number): string =>
+  `${executions} execution${executions === 1 ? '' : 's'}`;
+
 const filterQuery = ({ function: name, from, to }: FilterOptions) => ({ function: name, from, to });
 
 function filterOptions(command: Command): Command {
@@ -69,13 +72,26 @@ async function logs(options: LogOptions, output: Output): Promise<void> {
 }
 
 async function usage(options: FilterOptions, output: Output): Promise<void> {
-  const answer = await new AdminClient(options.host).json<{ functions: FunctionUsage[] }>('/v1/usage', filterQuery(options));
+  const answer = await new AdminClient(options.host).json<{ functions: FunctionUsage[] }>(
+    '/v1/usage',
+    filterQuery(options),
+  );
   if (options.json) return output.json(answer);
   const rows = answer.functions.map((used) => {
     const outcomes = Object.entries(used.byOutcome).map(([outcome, count]) => `${outcome} ${count}`);
-    return [used.name, used.executions, used.usageGbSeconds, used.cpuMs, used.bytesIn, used.bytesOut, outcomes.join(', ')];
+    return [
+      used.name,
+      used.executions,
+      used.usageGbSeconds,
+      used.cpuMs,
+      used.bytesIn,
+      used.bytesOut,
+      outcomes.join(', '),
+    ];
   });
-  output.print(textTable(['name', 'executions', 'GB-s', 'cpu ms', 'bytes in', 'bytes out', 'outcomes'], rows));
+  output.print(
+    textTable(['name', 'executions', 'GB-s', 'cpu ms', 'bytes in', 'bytes out', 'outcomes'], rows),
+  );
 }
 
 interface BillOptions extends FilterOptions {
@@ -84,20 +100,39 @@ interface BillOptions extends FilterOptions {
 }
 
 async function bill(options: BillOptions, output: Output): Promise<void> {
-  const query = { ...filterQuery(options), prices: options.prices, freeTier: options.freeTier ? 'true' : undefined };
-  const invoice = await new AdminClient(options.host).json<InvoiceReport & { executions: number }>('/v1/bill', query);
+  const query = {
+    ...filterQuery(options),
+    prices: options.prices,
+    freeTier: options.freeTier ? 'true' : undefined,
+  };
+  const invoice = await new AdminClient(options.host).json<InvoiceReport & { executions: number }>(
+    '/v1/bill',
+    query,
+  );
   if (options.json) return output.json(invoice);
-  output.print(`${invoice.executions} executions at the prices of ${invoice.priceBook}\n\n${invoiceTable(invoice)}`);
+  output.print(
+    `${executionCount(invoice.executions)} at the prices of ${invoice.priceBook}\n\n${invoiceTable(invoice)}`,
+  );
 }
 
-async function exportTrace(options: FilterOptions & { readonly output?: string }, output: Output): Promise<void> {
-  const response = await new AdminClient(options.host).response('/v1/executions/export', filterQuery(options));
-  if (!response.body) throw new CodedError('host-unreachable', 'expected a trace from the host, got an empty answer');
+async function exportTrace(
+  options: FilterOptions & { readonly output?: string },
+  output: Output,
+): Promise<void> {
+  const response = await new AdminClient(options.host).response(
+    '/v1/executions/export',
+    filterQuery(options),
+  );
+  if (!response.body)
+    throw new CodedError('host-unreachable', 'expected a trace from the host, got an empty answer');
   let lines = -1;
-  const counted = Readable.fromWeb(response.body as import('node:stream/web').ReadableStream).on('data', (chunk: Buffer) => {
-    for (const byte of chunk) if (byte === 10) lines++;
-    output.progress(`exported ${Math.max(0, lines)} executions`);
-  });
+  const counted = Readable.fromWeb(response.body as import('node:stream/web').ReadableStream).on(
+    'data',
+    (chunk: Buffer) => {
+      for (const byte of chunk) if (byte === 10) lines++;
+      output.progress(`exported ${executionCount(Math.max(0, lines))}`);
+    },
+  );
   if (options.output === undefined) {
     await pipeline(counted, output.stdout as Writable, { end: false });
     return;
@@ -108,10 +143,13 @@ async function exportTrace(options: FilterOptions & { readonly output?: string }
     await rename(temporary, options.output);
   } catch (thrown) {
     await rm(temporary, { force: true });
-    throw new CodedError('file-unwritable', `expected to write ${options.output}: ${(thrown as Error).message}`);
+    throw new CodedError(
+      'file-unwritable',
+      `expected to write ${options.output}: ${(thrown as Error).message}`,
+    );
   }
   if (options.json) output.json({ output: options.output, executions: lines });
-  else output.say(`exported ${lines} executions to ${options.output}`);
+  else output.say(`exported ${executionCount(lines)} to ${options.output}`);
 }
 
 export function addLedger(program: Command, output: Output): void {

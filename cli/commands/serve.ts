@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { type HostConfig, hostConfig, NUMBER_SETTINGS } from '../../host/config.ts';
 import { startHost } from '../../host/server.ts';
 import { CodedError } from '../../metering/errors.ts';
-import { list, wholeNumber } from '../option-values.ts';
+import { flagOf, list, wholeNumber } from '../option-values.ts';
 import type { Output } from '../output.ts';
 
 const DESCRIPTIONS: Readonly<Record<keyof typeof NUMBER_SETTINGS, string>> = {
@@ -21,15 +21,17 @@ const DESCRIPTIONS: Readonly<Record<keyof typeof NUMBER_SETTINGS, string>> = {
   drainTimeoutMs: 'how long running requests may go on after SIGTERM',
 };
 
-const flagOf = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
 export function addServe(program: Command, output: Output): void {
   const command = program
     .command('serve')
     .description('run a host: a public listener for functions, an admin listener for deploying and billing')
     .option('--bind <address>', 'address of both listeners', '127.0.0.1')
     .option('--data-dir <folder>', 'folder of the database, the components and the cache', '.ebb')
-    .option('--allow-outbound <patterns>', 'where functions may send requests: host, host:port, *.domain or *', list)
+    .option(
+      '--allow-outbound <patterns>',
+      'where functions may send requests: host, host:port, *.domain or *',
+      list,
+    )
     .option('--json', 'print the addresses as JSON');
   for (const [name, setting] of Object.entries(NUMBER_SETTINGS)) {
     const { min, max, unit } = setting;
@@ -46,7 +48,8 @@ async function serve(config: HostConfig, output: Output, json: boolean): Promise
   const stopSignal = nextStopSignal();
   const running = await startHost(config, {
     nowMs: Date.now,
-    onInternal: (error) => output.say(`ebb: internal error: ${error instanceof Error ? error.stack : String(error)}`),
+    onInternal: (error) =>
+      output.say(`ebb: internal error: ${error instanceof Error ? error.stack : String(error)}`),
   });
   const { publicUrl, adminUrl } = running;
   if (json) output.print(JSON.stringify({ publicUrl, adminUrl }));

@@ -2,7 +2,8 @@
  * Components and their link plans on disk, by content hash. A component is kept for as long as a function uses
  * it; a plan is a cache and is made again when it is missing, damaged or of another format.
  */
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CodedError } from '../../metering/errors.ts';
 import { type LinkPlan, PLAN_FORMAT, versionOf } from './plan.ts';
@@ -16,13 +17,30 @@ export interface LoadedPlan {
   readonly modules: readonly { readonly name: string; readonly bytes: Uint8Array }[];
 }
 
-async function writeDurably(path: string, bytes: Uint8Array | string): Promise<void> {
-  const file = await open(path, 'w');
+/** A plan on disk: with the hashes of its files, and under a hash of its own. */
+interface SealedPlan {
+  readonly plan: LinkPlan;
+  readonly hashes: Readonly<Record<string, string>>;
+}
+
+const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
+
+/** On the disk itself when it returns, its name included. */
+async function writeDurably(folder: string, name: string, bytes: Uint8Array): Promise<void> {
+  const temporary = join(folder, `${name}.unfinished`);
+  const file = await open(temporary, 'w');
   try {
     await file.writeFile(bytes);
     await file.sync();
   } finally {
     await file.close();
+  }
+  await rename(temporary, join(folder, name));
+  const directory = await open(folder, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
   }
 }
 
@@ -40,25 +58,41 @@ export class ArtifactStore {
     this.#memoryBytesMax = memoryBytesMax;
   }
 
-  static async open(dataDir: string, planner: Planner, memoryBytesMax: number): Promise<ArtifactStore> {
+  /** Removes what no function uses: left by a host that was ended in the middle of a change. */
+  static async open(
+    dataDir: string,
+    planner: Planner,
+    memoryBytesMax: number,
+    isUsed: (version: string) => boolean,
+  ): Promise<ArtifactStore> {
     const store = new ArtifactStore(dataDir, planner, memoryBytesMax);
-    await mkdir(store.#artifacts, { recursive: true });
-    await mkdir(store.#plans, { recursive: true });
+    for (const [folder, suffix] of [
+      [store.#artifacts, '.wasm'],
+      [store.#plans, ''],
+    ] as const) {
+      await mkdir(folder, { recursive: true });
+      for (const name of await readdir(folder)) {
+        const isKept = name.endsWith(suffix) && isUsed(name.slice(0, name.length - suffix.length));
+        if (!isKept) await rm(join(folder, name), { recursive: true, force: true });
+      }
+    }
     return store;
   }
 
   /**
-   * Plans a component and keeps both; on disk before it returns.
+   * Plans a component and keeps both; the component is on disk before it returns.
    * @throws CodedError `component-*`
    */
   async add(bytes: Uint8Array): Promise<LinkPlan> {
     const planned = await this.#planner.plan({ bytes, memoryBytesMax: this.#memoryBytesMax });
-    const path = this.#artifactPath(planned.plan.version);
-    const temporary = `${path}.${process.pid}-${this.#unique++}`;
-    await writeDurably(temporary, bytes);
-    await rename(temporary, path);
+    await writeDurably(this.#artifacts, `${planned.plan.version}.wasm`, bytes);
     await this.#writePlan(planned);
     return planned.plan;
+  }
+
+  /** Whether a component is on disk as it was deployed. */
+  async isIntact(version: string): Promise<boolean> {
+    return (await this.#readArtifact(version)) !== undefined;
   }
 
   /**
@@ -69,12 +103,10 @@ export class ArtifactStore {
     try {
       return await this.#readPlan(version);
     } catch {
-      const bytes = await readFile(this.#artifactPath(version)).catch(() => undefined);
-      if (!bytes || versionOf(bytes) !== version) {
-        throw new CodedError(
-          'internal',
-          `the component ${version} is missing from the data folder or was changed`,
-        );
+      const bytes = await this.#readArtifact(version);
+      if (!bytes) {
+        const message = `the component ${version} is missing from the data folder or was changed; deploy it again`;
+        throw new CodedError('internal', message);
       }
       await this.#writePlan(await this.#planner.plan({ bytes, memoryBytesMax: this.#memoryBytesMax }));
       return this.#readPlan(version);
@@ -83,36 +115,49 @@ export class ArtifactStore {
 
   /** Forgets a component that no function uses. */
   async remove(version: string): Promise<void> {
-    await rm(this.#artifactPath(version), { force: true });
+    await rm(join(this.#artifacts, `${version}.wasm`), { force: true });
     await rm(join(this.#plans, version), { recursive: true, force: true });
   }
 
-  #artifactPath(version: string): string {
-    return join(this.#artifacts, `${version}.wasm`);
+  async #readArtifact(version: string): Promise<Uint8Array | undefined> {
+    const bytes = await readFile(join(this.#artifacts, `${version}.wasm`)).catch(() => undefined);
+    return bytes && versionOf(bytes) === version ? new Uint8Array(bytes) : undefined;
   }
 
+  /** Throws whenever anything is not as it was written: code that runs guests is not taken on trust. */
   async #readPlan(version: string): Promise<LoadedPlan> {
     const folder = join(this.#plans, version);
-    const plan = JSON.parse(await readFile(join(folder, 'plan.json'), 'utf8')) as LinkPlan;
+    const text = await readFile(join(folder, 'plan.json'), 'utf8');
+    const sealEnd = text.indexOf('\n');
+    const sealed = text.slice(sealEnd + 1);
+    if (text.slice(0, sealEnd) !== sha256(sealed)) throw new Error('a damaged plan');
+    const { plan, hashes } = JSON.parse(sealed) as SealedPlan;
     if (plan.format !== PLAN_FORMAT || plan.version !== version) throw new Error('a plan of another build');
-    const modules = plan.modules.map(async (name) => ({
-      name,
-      bytes: new Uint8Array(await readFile(join(folder, name))),
-    }));
+    const read = async (name: string): Promise<Buffer> => {
+      const bytes = await readFile(join(folder, name));
+      if (sha256(bytes) !== hashes[name]) throw new Error(`a damaged file ${name}`);
+      return bytes;
+    };
+    // All at once in one promise: a second one that failed unseen would end the process.
+    const scripts = plan.linking === 'generated' ? [plan.script] : [];
+    const files = await Promise.all([...plan.modules, ...scripts].map(read));
     return {
       plan,
-      script: plan.linking === 'generated' ? await readFile(join(folder, plan.script), 'utf8') : '',
-      modules: await Promise.all(modules),
+      script: files[plan.modules.length]?.toString('utf8') ?? '',
+      modules: plan.modules.map((name, index) => ({ name, bytes: new Uint8Array(files[index] as Buffer) })),
     };
   }
 
   /** The whole folder appears at once, so a reader never meets half a plan. */
   async #writePlan({ plan, files }: Planned): Promise<void> {
     const folder = join(this.#plans, plan.version);
-    const temporary = `${folder}.${process.pid}-${this.#unique++}`;
+    const temporary = `${folder}.${this.#unique++}`;
+    await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary);
-    for (const file of files) await writeDurably(join(temporary, file.name), file.bytes);
-    await writeDurably(join(temporary, 'plan.json'), JSON.stringify(plan));
+    for (const file of files) await writeFile(join(temporary, file.name), file.bytes);
+    const hashes = Object.fromEntries(files.map((file) => [file.name, sha256(file.bytes)]));
+    const sealed = JSON.stringify({ plan, hashes } satisfies SealedPlan);
+    await writeFile(join(temporary, 'plan.json'), `${sha256(sealed)}\n${sealed}`);
     await rm(folder, { recursive: true, force: true });
     await rename(temporary, folder);
   }

@@ -227,7 +227,19 @@ function planned(
   const { postReturn } = handle.options;
   const after = postReturn === undefined ? {} : { postReturn: resolver.exportedFunction(postReturn) };
   const plan = { steps: instantiations(model, resolver), handler, ...after };
-  return { ...withoutShims(plan, model.modules), modules: model.modules };
+  return onlyUsed(withoutShims(plan, model.modules), model.modules);
+}
+
+/** Leaves out the modules of which no instance is made, and numbers the others anew. */
+function onlyUsed(
+  plan: DirectPlan,
+  all: readonly Uint8Array[],
+): DirectPlan & { readonly modules: readonly Uint8Array[] } {
+  const used = [...new Set(plan.steps.flatMap((step) => (step.kind === 'instantiate' ? [step.module] : [])))];
+  const steps = plan.steps.map((step) =>
+    step.kind === 'instantiate' ? { ...step, module: used.indexOf(step.module) } : step,
+  );
+  return { ...plan, steps, modules: used.map((index) => all[index] as Uint8Array) };
 }
 
 /**

@@ -10,6 +10,7 @@ import { HandleTable } from '../wasi/core/handle-table.ts';
 import { type CoreFunction, coreFunction, dropFunction } from '../wasi/core/host-function.ts';
 import { hostCall, NEVER, signatureOf, vainCall } from '../wasi/core/interfaces.ts';
 import { STRING_CODECS } from '../wasi/core/strings.ts';
+import { Allowance } from '../wasi/http-bodies.ts';
 import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
 import type { LinkStep, Source, StepExport } from './direct-plan.ts';
 import { MEMORY_IMPORT, type MemoryType } from './import-memory.ts';
@@ -41,7 +42,8 @@ type BoundStep = Instantiation | Exclude<LinkStep, { kind: 'instantiate' }>;
 class CurrentContext implements ExecutionContext {
   current: ExecutionContext | undefined;
 
-  readonly responseRules = contextRules(this);
+  readonly responseRules: ExecutionContext['responseRules'] = rulesOf(() => this.#now().responseRules);
+  readonly requestAllowance: Allowance = new CurrentAllowance(() => this.#now().requestAllowance);
   readonly outbound: ExecutionContext['outbound'] = {
     send: (request) => this.#now().outbound.send(request),
     wait: (timeoutMs) => this.#now().outbound.wait(timeoutMs),
@@ -53,16 +55,35 @@ class CurrentContext implements ExecutionContext {
   }
 }
 
-function contextRules(place: {
-  readonly current: ExecutionContext | undefined;
-}): ExecutionContext['responseRules'] {
-  const rules = () => (place.current as ExecutionContext).responseRules;
+function rulesOf(now: () => ExecutionContext['responseRules']): ExecutionContext['responseRules'] {
   return {
-    get bytesMax() {
-      return rules().bytesMax;
+    get allowance() {
+      return now().allowance;
     },
-    onTooLarge: () => rules().onTooLarge(),
+    get isHead() {
+      return now().isHead;
+    },
   };
+}
+
+/** Counts in the allowance of whichever execution has the turn. */
+class CurrentAllowance extends Allowance {
+  readonly #now: () => Allowance;
+
+  constructor(now: () => Allowance) {
+    super(0, () => {
+      throw new Error('nothing is ever counted here');
+    });
+    this.#now = now;
+  }
+
+  override take(bytes: number): void {
+    this.#now().take(bytes);
+  }
+
+  override giveBack(bytes: number): void {
+    this.#now().giveBack(bytes);
+  }
 }
 
 /** Names from a component may be anything, `__proto__` among them: such objects inherit nothing. */

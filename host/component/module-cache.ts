@@ -2,7 +2,7 @@
  * Compiled components in memory, least recently used first out, bounded by the size of their code. Compiling
  * happens once however many requests wait for it.
  */
-
+import { CodedError } from '../../metering/errors.ts';
 import type { ArtifactStore, LoadedPlan } from './artifact-store.ts';
 import { importMemory, type MemoryType } from './import-memory.ts';
 import { limitMemory } from './limit-memory.ts';
@@ -71,24 +71,44 @@ export class ModuleCache {
     this.#entries.set(version, entry);
     entry.compiled.then(
       ({ codeBytes }) => this.#account(version, entry, codeBytes),
-      () => this.#entries.delete(version),
+      () => this.#drop(version, entry),
     );
     return entry.compiled;
   }
 
+  /** Lets a component go that no function runs any more; after that, nobody reads its files. */
+  async forget(version: string): Promise<void> {
+    const entry = this.#entries.get(version);
+    if (!entry) return;
+    await entry.compiled.catch(() => undefined);
+    this.#drop(version, entry);
+  }
+
   async #compile(version: string): Promise<CompiledComponent> {
-    return compileModules(await this.#store.load(version), this.#memoryBytesMax);
+    try {
+      return await compileModules(await this.#store.load(version), this.#memoryBytesMax);
+    } catch (thrown) {
+      if (!(thrown instanceof CodedError) || thrown.code !== 'component-invalid') throw thrown;
+      // What was deployed under a larger limit is not the fault of the caller who meets it now.
+      const message = `the component ${version} does not fit the settings of this host: ${thrown.message}`;
+      throw new CodedError('internal', message);
+    }
   }
 
   #account(version: string, entry: Entry, codeBytes: number): void {
     if (this.#entries.get(version) !== entry) return;
     entry.codeBytes = codeBytes;
     this.#codeBytes += codeBytes;
-    for (const [oldest, { codeBytes: freed }] of this.#entries) {
-      if (this.#codeBytes <= this.#codeBytesMax || oldest === version) return;
-      this.#entries.delete(oldest);
-      this.#codeBytes -= freed;
-      this.#onEvict(oldest);
+    for (const [oldest, old] of this.#entries) {
+      if (this.#codeBytes <= this.#codeBytesMax) return;
+      if (oldest !== version) this.#drop(oldest, old);
     }
+  }
+
+  #drop(version: string, entry: Entry): void {
+    if (this.#entries.get(version) !== entry) return;
+    this.#entries.delete(version);
+    this.#codeBytes -= entry.codeBytes;
+    this.#onEvict(version);
   }
 }

@@ -16,6 +16,10 @@ const SECTION_IMPORT = 10;
 const SECTION_EXPORT = 11;
 const LAST_SECTION = 12;
 
+/** More than any toolchain makes, and few enough to be read without holding up the thread that serves. */
+const SECTIONS_MAX = 100_000;
+const NAMES_MAX = 10_000;
+
 const hex = (bytes: Uint8Array): string =>
   [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
 
@@ -73,15 +77,25 @@ function skipExternType(reader: BinaryReader): void {
   reader.u32();
 }
 
+/** The length of a list of names. */
+function nameCount(reader: BinaryReader): number {
+  const count = reader.u32();
+  if (count <= NAMES_MAX) return count;
+  throw new CodedError(
+    'component-invalid',
+    `expected at most ${NAMES_MAX} names at offset ${reader.offset}, got ${count}`,
+  );
+}
+
 function readImports(reader: BinaryReader, names: string[]): void {
-  for (let left = reader.u32(); left > 0; left--) {
+  for (let left = nameCount(reader); left > 0; left--) {
     names.push(externName(reader));
     skipExternType(reader);
   }
 }
 
 function readExports(reader: BinaryReader, names: string[]): void {
-  for (let left = reader.u32(); left > 0; left--) {
+  for (let left = nameCount(reader); left > 0; left--) {
     names.push(externName(reader));
     if (reader.byte() === 0) reader.byte();
     reader.u32();
@@ -98,7 +112,11 @@ export function parseComponent(bytes: Uint8Array): ComponentOutline {
   const reader = new BinaryReader(bytes, 8);
   const imports: string[] = [];
   const exports: string[] = [];
-  while (!reader.done) {
+  for (let sections = 0; !reader.done; sections++) {
+    if (sections >= SECTIONS_MAX || imports.length + exports.length > NAMES_MAX) {
+      const message = `expected at most ${SECTIONS_MAX} sections and ${NAMES_MAX} names, got more`;
+      throw new CodedError('component-invalid', message);
+    }
     const start = reader.offset;
     const id = reader.byte();
     if (id > LAST_SECTION) {

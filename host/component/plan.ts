@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { CodedError } from '../../metering/errors.ts';
-import { checkContract } from './contract.ts';
+import { checkContract, checkFunctions, type ImportedNames } from './contract.ts';
 import { type DirectPlan, planDirect } from './direct-plan.ts';
 import { generate, generatorReady } from './generator.ts';
 import { importMemory } from './import-memory.ts';
@@ -79,6 +79,17 @@ function generated(bytes: Uint8Array): readonly PlannedFile[] | undefined {
   }
 }
 
+/** `const { getStderr, Error: Error$1 } = imports['wasi:cli/stderr'];`: what the code takes from each interface. */
+const IMPORT_LINE = /^\s*const \{ ([^}]*) \} = imports\['([^']+)'\];$/gm;
+
+function importedNames(script: PlannedFile): ImportedNames[] {
+  const text = Buffer.from(script.bytes).toString('utf8');
+  return [...text.matchAll(IMPORT_LINE)].map(([, names = '', interfaceName = '']) => ({
+    interfaceName,
+    names: names.split(', ').map((name) => name.split(':')[0] as string),
+  }));
+}
+
 async function checkModule(file: PlannedFile, memoryBytesMax: number): Promise<void> {
   try {
     const rewritten = importMemory(file.bytes, memoryBytesMax)?.bytes;
@@ -104,7 +115,7 @@ function directly(bytes: Uint8Array, base: Omit<PlanBase, 'modules'>): Made | { 
     const planned = planDirect(bytes, handlerExport);
     if ('unfit' in planned) return planned;
     const { modules, ...direct } = planned;
-    const files = modules.map((module, index) => ({ name: `core${index}.wasm`, bytes: module }));
+    const files = modules.map((module, index) => ({ name: `core${index}.wasm`, bytes: module.slice() }));
     return { plan: { ...base, linking: 'direct', ...direct, modules: files.map(({ name }) => name) }, files };
   } catch (thrown) {
     if (thrown instanceof CodedError) return { unfit: thrown.message };
@@ -126,6 +137,8 @@ export async function makePlan(
   checkContract(outline);
   await generatorReady;
   const files = generated(bytes);
+  const script = files?.find((file) => file.name.endsWith('.js'));
+  if (script) checkFunctions(importedNames(script));
   const base = {
     format: PLAN_FORMAT,
     version: versionOf(bytes),

@@ -1,5 +1,5 @@
 /** wasi:http fields: ordered headers or trailers, names compared without case, values as bytes. */
-import { ResultError } from './result-error.ts';
+import { GuestFault, ResultError } from './result-error.ts';
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
@@ -19,6 +19,9 @@ const FORBIDDEN = new Set([
   'upgrade',
 ]);
 
+/** Names and values of one message together; more would be the host's memory without a limit. */
+const FIELDS_BYTES_MAX = 131_072;
+
 export type FieldEntry = readonly [name: string, value: Uint8Array];
 
 const isFieldByte = (byte: number): boolean => byte === 0x09 || (byte >= 0x20 && byte !== 0x7f);
@@ -34,6 +37,7 @@ function checkValue(value: Uint8Array): void {
 
 export class Fields {
   #entries: FieldEntry[] = [];
+  #bytes = 0;
   #immutable = false;
 
   static fromList(entries: readonly FieldEntry[]): Fields {
@@ -70,7 +74,7 @@ export class Fields {
     checkName(name);
     for (const value of values) checkValue(value);
     this.#remove(name);
-    for (const value of values) this.#entries.push([name, value]);
+    for (const value of values) this.#add(name, value);
   }
 
   delete(name: string): void {
@@ -83,7 +87,7 @@ export class Fields {
     this.#checkMutable();
     checkName(name);
     checkValue(value);
-    this.#entries.push([name, value]);
+    this.#add(name, value);
   }
 
   entries(): FieldEntry[] {
@@ -92,13 +96,24 @@ export class Fields {
 
   clone(): Fields {
     const copy = new Fields();
-    copy.#entries = [...this.#entries];
+    for (const [name, value] of this.#entries) copy.#add(name, value);
     return copy;
+  }
+
+  #add(name: string, value: Uint8Array): void {
+    this.#bytes += name.length + value.length;
+    if (this.#bytes > FIELDS_BYTES_MAX) {
+      throw new GuestFault(`fields: expected at most ${FIELDS_BYTES_MAX} bytes of headers, got more`);
+    }
+    this.#entries.push([name, value]);
   }
 
   #remove(name: string): void {
     const unwanted = name.toLowerCase();
-    this.#entries = this.#entries.filter(([key]) => key.toLowerCase() !== unwanted);
+    const kept = this.#entries.filter(([key]) => key.toLowerCase() !== unwanted);
+    this.#entries = [];
+    this.#bytes = 0;
+    for (const [key, value] of kept) this.#add(key, value);
   }
 
   #checkMutable(): void {

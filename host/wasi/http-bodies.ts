@@ -37,13 +37,44 @@ export class IncomingBody {
   }
 }
 
+/** WIT's error-code; only the cases that carry a value have one. */
+export interface ErrorCodeCase {
+  readonly tag: string;
+  readonly val?: unknown;
+}
+
+/** Bytes that an execution may have in bodies of one kind, all of them together: they are the host's memory. */
+export class Allowance {
+  readonly #bytesMax: number;
+  readonly #onTooLarge: () => never;
+  #bytes = 0;
+
+  /** @param onTooLarge throws what ends the execution. */
+  constructor(bytesMax: number, onTooLarge: () => never) {
+    this.#bytesMax = bytesMax;
+    this.#onTooLarge = onTooLarge;
+  }
+
+  take(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes > this.#bytesMax) this.#onTooLarge();
+  }
+
+  giveBack(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
+
 /** What an outgoing body is checked against. */
 export interface BodyRules {
-  readonly bytesMax: number;
-  /** Called once when the body would pass `bytesMax`; throws. */
-  readonly onTooLarge: () => never;
+  /** Counts what bodies of this kind hold for one execution. */
+  readonly allowance: Allowance;
   /** The message's headers, for their content-length. */
   readonly headers: Fields;
+  /** Whether a message without any body may declare a length all the same. */
+  readonly mayOmitBody: () => boolean;
+  /** Called once when the body will never be whole. */
+  readonly onFailed?: (error: ErrorCodeCase) => void;
   /** The error-code case for a body that differs from its content-length. */
   readonly sizeErrorTag: 'HTTP-request-body-size' | 'HTTP-response-body-size';
 }
@@ -72,22 +103,37 @@ export class OutgoingBody {
     this.#written = true;
     return new OutputStream((bytes) => {
       this.#bytes += bytes.length;
-      if (this.#bytes > this.#rules.bytesMax) this.#rules.onTooLarge();
+      this.#rules.allowance.take(bytes.length);
       this.#chunks.push(bytes);
     });
   }
 
   static finish(body: OutgoingBody, trailers: Fields | undefined): void {
-    const { headers, sizeErrorTag } = body.#rules;
-    if (trailers && trailers.entries().length > 0) {
-      throw new ResultError({ tag: 'internal-error', val: 'this host does not send trailers' });
-    }
-    const declared = declaredLength(headers);
-    if (declared !== undefined && declared !== body.#bytes) {
-      throw new ResultError({ tag: sizeErrorTag, val: BigInt(body.#bytes) });
+    const fault = body.#faultAtEnd(trailers);
+    if (fault) {
+      body.#rules.onFailed?.(fault);
+      throw new ResultError(fault);
     }
     body.#onFinish(concatenated(body.#chunks, body.#bytes));
     body.#chunks = [];
+  }
+
+  /** Dropped without `finish`: the message ends here, unfinished. */
+  [Symbol.dispose](): void {
+    this.#chunks = [];
+    this.#rules.allowance.giveBack(this.#bytes);
+    this.#rules.onFailed?.({ tag: 'connection-terminated' });
+  }
+
+  #faultAtEnd(trailers: Fields | undefined): ErrorCodeCase | undefined {
+    if (trailers && trailers.entries().length > 0) {
+      return { tag: 'internal-error', val: 'this host does not send trailers' };
+    }
+    const { headers, sizeErrorTag, mayOmitBody } = this.#rules;
+    const declared = declaredLength(headers);
+    const isOmitted = this.#bytes === 0 && mayOmitBody();
+    if (declared === undefined || declared === this.#bytes || isOmitted) return undefined;
+    return { tag: sizeErrorTag, val: BigInt(this.#bytes) };
   }
 }
 

@@ -69,8 +69,31 @@ export interface ResponseData {
   readonly body: Uint8Array;
 }
 
+/** Statuses whose responses never have a body (RFC 9110, 6.4.1, and 15.3.6 for 205). */
+export const BODILESS_STATUSES: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/**
+ * A response as it leaves: without the body that HTTP does not send, but with the length that it would have had
+ * where HTTP may still say it.
+ */
+export function asSent(method: string, response: ResponseData): ResponseData {
+  const { status, headers, body } = response;
+  if (method !== 'HEAD' && !BODILESS_STATUSES.has(status)) return response;
+  const others = headers.filter(([name]) => name.toLowerCase() !== 'content-length');
+  const declared = headers.find(([name]) => name.toLowerCase() === 'content-length')?.[1];
+  const nothing = new Uint8Array();
+  if (status === 205)
+    return { status, headers: [...others, ['content-length', Buffer.from('0')]], body: nothing };
+  if (status === 204 || (status === 304 && !declared)) return { status, headers: others, body: nothing };
+  const length = declared ?? Buffer.from(String(body.length));
+  return { status, headers: [...others, ['content-length', length]], body: nothing };
+}
+
 /** What limits a response, set for one execution. */
-export type ResponseRules = Pick<BodyRules, 'bytesMax' | 'onTooLarge'>;
+export interface ResponseRules extends Pick<BodyRules, 'allowance'> {
+  /** Whether the request was HEAD, so that a response may declare a length without a body. */
+  readonly isHead: boolean;
+}
 
 /** Made anew for each execution, so that a response knows the limits it was made under. */
 export function outgoingResponseClass(rules: ResponseRules) {
@@ -100,7 +123,8 @@ export function outgoingResponseClass(rules: ResponseRules) {
     body(): OutgoingBody {
       if (this.#body) throw new ResultError(undefined);
       const sizeErrorTag = 'HTTP-response-body-size';
-      const bodyRules = { ...rules, headers: this.#headers, sizeErrorTag } as const;
+      const mayOmitBody = () => rules.isHead || this.#status === 304;
+      const bodyRules = { ...rules, headers: this.#headers, sizeErrorTag, mayOmitBody } as const;
       this.#body = new OutgoingBody(bodyRules, (bytes) => {
         this.#finished = bytes;
       });

@@ -1,16 +1,10 @@
 /** wasi:http, the side that a function calls: outgoing requests, their options and the future of a response. */
 import type { FieldEntry } from './fields.ts';
 import { Fields } from './fields.ts';
-import { type BodyRules, IncomingBody, OutgoingBody } from './http-bodies.ts';
+import { type BodyRules, type ErrorCodeCase, IncomingBody, OutgoingBody } from './http-bodies.ts';
 import { type Method, toMethod } from './http-incoming.ts';
 import { Pollable, type Readiness, type WaitForNews } from './io.ts';
 import { GuestFault, ResultError } from './result-error.ts';
-
-/** WIT's error-code; only the cases that carry a value have one. */
-export interface ErrorCodeCase {
-  readonly tag: string;
-  readonly val?: unknown;
-}
 
 /** An outbound request as it leaves the worker. Absent timeouts mean the host's own. */
 export interface OutboundRequest {
@@ -72,7 +66,7 @@ export class RequestOptions {
 }
 
 /** Made anew for each execution, so that a request knows the limits it was made under. */
-export function outgoingRequestClass(rules: Pick<BodyRules, 'bytesMax' | 'onTooLarge'>) {
+export function outgoingRequestClass(rules: Pick<BodyRules, 'allowance'>) {
   return class OutgoingRequest {
     readonly #headers: Fields;
     #method: Method = { tag: 'get' };
@@ -82,6 +76,7 @@ export function outgoingRequestClass(rules: Pick<BodyRules, 'bytesMax' | 'onTooL
     #body: OutgoingBody | undefined;
     #finished: Uint8Array | undefined;
     #onFinish: (() => void) | undefined;
+    #failure: ErrorCodeCase | undefined;
 
     constructor(headers: Fields) {
       this.#headers = headers.frozen();
@@ -119,7 +114,12 @@ export function outgoingRequestClass(rules: Pick<BodyRules, 'bytesMax' | 'onTooL
     }
     body(): OutgoingBody {
       if (this.#body) throw new ResultError(undefined);
-      const bodyRules = { ...rules, headers: this.#headers, sizeErrorTag: 'HTTP-request-body-size' } as const;
+      const sizeErrorTag = 'HTTP-request-body-size';
+      const onFailed = (error: ErrorCodeCase) => {
+        this.#failure = error;
+      };
+      const mayOmitBody = () => false;
+      const bodyRules = { ...rules, headers: this.#headers, sizeErrorTag, mayOmitBody, onFailed } as const;
       this.#body = new OutgoingBody(bodyRules, (bytes) => {
         this.#finished = bytes;
         this.#onFinish?.();
@@ -133,6 +133,17 @@ export function outgoingRequestClass(rules: Pick<BodyRules, 'bytesMax' | 'onTooL
       if (complete) send();
       else this.#onFinish = send;
       return complete;
+    }
+
+    /** Lets the body go once it is on its way. */
+    release(): void {
+      if (this.#finished) rules.allowance.giveBack(this.#finished.length);
+      this.#finished = new Uint8Array();
+    }
+
+    /** Why its body will never be complete. */
+    get failure(): ErrorCodeCase | undefined {
+      return this.#failure;
     }
 
     toData(options: RequestOptions | undefined): OutboundRequest {
@@ -218,6 +229,8 @@ export class FutureIncomingResponse {
   }
 }
 
+const failedWith = (error: ErrorCodeCase): OutboundAnswer => ({ tag: 'err', error });
+
 /** wasi:http/outgoing-handler.handle */
 export function handleOutgoing(
   outbound: Outbound,
@@ -229,6 +242,8 @@ export function handleOutgoing(
   request.toData(options);
   request.whenComplete(() => {
     sent = outbound.send(request.toData(options));
+    request.release();
   });
-  return new FutureIncomingResponse(() => sent?.answer(), outbound.wait);
+  const answer = () => (request.failure ? failedWith(request.failure) : sent?.answer());
+  return new FutureIncomingResponse(answer, outbound.wait);
 }

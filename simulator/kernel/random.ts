@@ -4,7 +4,6 @@
  */
 
 const TWO_32 = 2 ** 32;
-const TWO_21 = 2 ** 21;
 const TWO_53 = 2 ** 53;
 
 /** FNV-1a, 32 bits: spreads a purpose's name over the seed. */
@@ -61,11 +60,5 @@ export class RandomStream {
   /** An exponential draw with this mean. */
   exponential(mean: number): number {
     return -mean * Math.log(1 - this.uniform());
-  }
-
-  /** A uniform integer in [0, limit); limit from 1 to 2^21, where the bias is below 2^-32. */
-  below(limit: number): number {
-    if (!(limit >= 1 && limit <= TWO_21)) throw new RangeError(`limit must be 1 to ${TWO_21}, got ${limit}`);
-    return Math.floor(this.uniform() * limit);
   }
 }

@@ -1,0 +1,164 @@
+/** What a simulation gives: a plain value that prints as JSON. Its names are a promise to whoever reads it. */
+import { type InvoiceReport, makeInvoice, reportInvoice } from '../metering/invoice.ts';
+import { formatQuotient, US_PER_MS, US_PER_S } from '../metering/units.ts';
+import { reportUsage, type UsageReport } from '../metering/usage.ts';
+import { type Distribution, describeSample } from './kernel/quantiles.ts';
+import type { PlatformName, PlatformTotals } from './platforms/platform.ts';
+import type { Pricing } from './pricing.ts';
+import { type Tally, totalOf } from './tally.ts';
+import type { Trace } from './traces/trace.ts';
+
+export interface FunctionResult {
+  readonly name: string;
+  readonly requests: number;
+  readonly served: number;
+  readonly rejected: number;
+  readonly failed: number;
+  readonly coldStarts: number;
+  /** Of the platform where its instances serve all functions. */
+  readonly instancesPeak: number;
+}
+
+/** The settings that were used, defaults included; `trace` stands for a cold start as the trace has it. */
+export type PlatformSettings = Readonly<Record<string, number | string | null>>;
+
+/** requests = served + rejected + failed, and coldStarts + warmStarts = served + failed. */
+export interface PlatformResult {
+  readonly name: PlatformName;
+  readonly requests: number;
+  /** Ran and ended well. */
+  readonly served: number;
+  /** Refused on arrival: never ran, never billed. */
+  readonly rejected: number;
+  /** Ran and did not end well, as the trace says. */
+  readonly failed: number;
+  /** Started on an instance that was started for them. */
+  readonly coldStarts: number;
+  readonly warmStarts: number;
+  /** Most instances at once: starting, busy and idle. */
+  readonly instancesPeak: number;
+  /** Start-up and run of all requests together. */
+  readonly busySeconds: number;
+  /** Lives of all instances together. */
+  readonly aliveSeconds: number;
+  /**
+   * Instance-seconds that were alive without work: alive − busy, where an instance that serves k requests at once
+   * is busy with one of them for a k-th of it.
+   */
+  readonly idleSeconds: number;
+  /** Busy share of what was alive, 0 to 1. */
+  readonly utilisation: number;
+  /** Requests whose wait is above 0. */
+  readonly waited: number;
+  /** From arrival until the run begins: queue and start-up. Of requests that started, nearest-rank percentiles. */
+  readonly waitMs: Distribution;
+  /** Wait and run of the same requests. */
+  readonly latencyMs: Distribution;
+  readonly priceBook: string;
+  readonly instanceType: string | null;
+  readonly freeTier: boolean;
+  /** The invoice's total, as if the trace were all there was in the month. */
+  readonly costUsd: number;
+  readonly invoice: InvoiceReport['lines'];
+  readonly usage: UsageReport;
+  readonly settings: PlatformSettings;
+  readonly functions: readonly FunctionResult[];
+}
+
+export interface SimulationResult {
+  /** Of Ebb. */
+  readonly version: string;
+  readonly seed: number;
+  readonly trace: {
+    readonly file: string;
+    readonly format: string;
+    readonly arrivals: number;
+    /** How many different ones. */
+    readonly functions: number;
+    /** The first arrival: microseconds since the epoch, or since the trace's zero. */
+    readonly startUs: number;
+    /** From the first to the last arrival. */
+    readonly spanS: number;
+    /** Requests in the trace that were rejected there and never ran; they are not replayed. */
+    readonly skippedRejected: number;
+  };
+  readonly platforms: readonly PlatformResult[];
+}
+
+const seconds = (us: bigint, shares = 1): number => Number(formatQuotient(us, BigInt(US_PER_S * shares), 6));
+// A mean of microseconds is rarely whole; a nanosecond is more than it can mean.
+const milliseconds = (us: number): number => Number((us / US_PER_MS).toFixed(6));
+const ratio = (part: bigint, whole: bigint): number =>
+  whole === 0n ? 0 : Number((Number(part) / Number(whole)).toFixed(6));
+
+function inMs(sampleUs: Float64Array): Distribution {
+  const { mean, p50, p90, p95, p99, max } = describeSample(sampleUs);
+  return {
+    mean: milliseconds(mean),
+    p50: milliseconds(p50),
+    p90: milliseconds(p90),
+    p95: milliseconds(p95),
+    p99: milliseconds(p99),
+    max: milliseconds(max),
+  };
+}
+
+function functionResults(trace: Trace, { counts }: Tally, totals: PlatformTotals): FunctionResult[] {
+  const requests = new Float64Array(trace.functionNames.length);
+  for (const index of trace.functionIndex) requests[index] = (requests[index] as number) + 1;
+  return trace.functionNames.map((name, index) => ({
+    name,
+    requests: requests[index] ?? 0,
+    served: counts.served[index] ?? 0,
+    rejected: counts.rejected[index] ?? 0,
+    failed: counts.failed[index] ?? 0,
+    coldStarts: counts.cold[index] ?? 0,
+    instancesPeak: totals.instancesPeakByFunction?.[index] ?? totals.instancesPeak,
+  }));
+}
+
+export interface Replayed {
+  readonly name: PlatformName;
+  readonly trace: Trace;
+  readonly pricing: Pricing;
+  readonly freeTier: boolean;
+  readonly settings: PlatformSettings;
+  /** Requests that one instance serves at once. */
+  readonly requestsAtOnce: number;
+  readonly tally: Tally;
+  readonly totals: PlatformTotals;
+}
+
+/** Sorts the tally's samples. */
+export function platformResult(replayed: Replayed): PlatformResult {
+  const { name, trace, pricing, freeTier, settings, requestsAtOnce, tally, totals } = replayed;
+  const { usage, aliveUs, bill, counts } = tally;
+  const invoice = reportInvoice(makeInvoice(pricing.book, bill.quantities, { freeTier }));
+  const busyUs = usage.startupUs + usage.runUs;
+  const placesUs = aliveUs * BigInt(requestsAtOnce);
+  return {
+    name,
+    requests: trace.count,
+    served: totalOf(counts.served),
+    rejected: totalOf(counts.rejected),
+    failed: totalOf(counts.failed),
+    coldStarts: totalOf(counts.cold),
+    warmStarts: totalOf(counts.warm),
+    instancesPeak: totals.instancesPeak,
+    busySeconds: seconds(busyUs),
+    aliveSeconds: seconds(aliveUs),
+    idleSeconds: seconds(placesUs - busyUs, requestsAtOnce),
+    utilisation: ratio(busyUs, placesUs),
+    waited: tally.waited,
+    waitMs: inMs(tally.waitsUs),
+    latencyMs: inMs(tally.latenciesUs),
+    priceBook: pricing.book.id,
+    instanceType: pricing.size?.name ?? null,
+    freeTier,
+    costUsd: invoice.totalUsd,
+    invoice: invoice.lines,
+    usage: reportUsage(usage),
+    settings,
+    functions: functionResults(trace, tally, totals),
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * Counts what a replay emits: outcomes, waits and latencies, usage and the bill. It sees records and lives alone,
+ * so that all platforms are counted by the same rules.
+ */
+import { BillMeter } from '../metering/bill-meter.ts';
+import { type ExecutionRecord, wasStarted } from '../metering/execution.ts';
+import { ExactSum } from '../metering/units.ts';
+import { UsageMeter } from '../metering/usage.ts';
+import type { Sink } from './platforms/platform.ts';
+import type { Pricing } from './pricing.ts';
+
+export interface FunctionCounts {
+  readonly served: Float64Array;
+  readonly rejected: Float64Array;
+  readonly failed: Float64Array;
+  readonly cold: Float64Array;
+  readonly warm: Float64Array;
+}
+
+export class Tally implements Sink {
+  readonly counts: FunctionCounts;
+  readonly bill: BillMeter;
+  readonly #usage = new UsageMeter();
+  readonly #aliveUs = new ExactSum();
+  readonly #size: string | null;
+  readonly #waitsUs: Float64Array;
+  readonly #latenciesUs: Float64Array;
+  #started = 0;
+  #waited = 0;
+
+  /** @param requests how many requests there will be at most. */
+  constructor(requests: number, functions: number, pricing: Pricing) {
+    const zeros = (): Float64Array => new Float64Array(functions);
+    this.counts = { served: zeros(), rejected: zeros(), failed: zeros(), cold: zeros(), warm: zeros() };
+    this.bill = new BillMeter(pricing.book);
+    this.#size = pricing.size?.name ?? null;
+    this.#waitsUs = new Float64Array(requests);
+    this.#latenciesUs = new Float64Array(requests);
+  }
+
+  execution(record: ExecutionRecord, functionIndex: number): void {
+    this.#usage.add(record);
+    if (this.#size === null) this.bill.addExecution(record);
+    const { counts } = this;
+    if (!wasStarted(record)) {
+      increment(counts.rejected, functionIndex);
+      return;
+    }
+    increment(record.outcome === 'ok' ? counts.served : counts.failed, functionIndex);
+    increment(record.warmth === 'cold' ? counts.cold : counts.warm, functionIndex);
+    const waitUs = record.queueUs + record.startupUs;
+    if (waitUs > 0) this.#waited++;
+    this.#waitsUs[this.#started] = waitUs;
+    this.#latenciesUs[this.#started++] = waitUs + record.runUs;
+  }
+
+  instance(startedAtUs: number, endedAtUs: number): void {
+    this.#aliveUs.add(endedAtUs - startedAtUs);
+    if (this.#size !== null) this.bill.addInstance({ size: this.#size, startedAtUs, endedAtUs });
+  }
+
+  get usage(): UsageMeter['usage'] {
+    return this.#usage.usage;
+  }
+
+  get aliveUs(): bigint {
+    return this.#aliveUs.value;
+  }
+
+  /** Requests that did not begin to run the moment they arrived. */
+  get waited(): number {
+    return this.#waited;
+  }
+
+  /** Waits of the requests that started, in the order in which they were counted. */
+  get waitsUs(): Float64Array {
+    return this.#waitsUs.subarray(0, this.#started);
+  }
+
+  /** Wait and run of the same requests. */
+  get latenciesUs(): Float64Array {
+    return this.#latenciesUs.subarray(0, this.#started);
+  }
+}
+
+function increment(counts: Float64Array, index: number): void {
+  counts[index] = (counts[index] as number) + 1;
+}
+
+export function totalOf(counts: Float64Array): number {
+  let total = 0;
+  for (const count of counts) total += count;
+  return total;
+}

@@ -1,0 +1,110 @@
+/** Comma-separated rows: quotes, quoted line ends, a header. It knows no trace format. */
+import { CodedError } from '../../metering/errors.ts';
+import { didYouMean } from '../nearest.ts';
+import { type Place, rowFault, shown } from './fault.ts';
+
+/** The fields of one row, or null when a quote is still open at its end. */
+export function splitRow(text: string, place: Place): string[] | null {
+  if (!text.includes('"')) return text.split(',');
+  const fields: string[] = [];
+  for (let at = 0; ; at++) {
+    if (text[at] !== '"') {
+      const comma = text.indexOf(',', at);
+      fields.push(text.slice(at, comma < 0 ? text.length : comma));
+      if (comma < 0) return fields;
+      at = comma;
+      continue;
+    }
+    const end = closingQuote(text, at + 1);
+    if (end < 0) return null;
+    fields.push(text.slice(at + 1, end).replaceAll('""', '"'));
+    if (end + 1 === text.length) return fields;
+    if (text[end + 1] !== ',') {
+      throw rowFault(place, null, 'a comma after a closing quote', shown(text.slice(end + 1, end + 9)));
+    }
+    at = end + 1;
+  }
+}
+
+/** The place of the quote that ends a field; a doubled quote is one of the field's own. */
+function closingQuote(text: string, from: number): number {
+  let at = text.indexOf('"', from);
+  while (at >= 0 && text[at + 1] === '"') at = text.indexOf('"', at + 2);
+  return at;
+}
+
+/** The names of a header; a header's quotes must close on its line. */
+export function headerColumns(text: string): string[] {
+  return (splitRow(text, { file: '', line: 1 }) ?? []).map((name) => name.trim());
+}
+
+/** Whether a header has all these columns. */
+export function hasColumns(header: string, wanted: readonly string[]): boolean {
+  try {
+    const columns = headerColumns(header);
+    return wanted.every((name) => columns.includes(name));
+  } catch {
+    // A header that is no CSV has no columns.
+    return false;
+  }
+}
+
+/**
+ * The place of a column that a format must have.
+ * @throws CodedError `trace-invalid`
+ */
+export function formatColumn(columns: readonly string[], name: string, place: Place): number {
+  const index = columns.indexOf(name);
+  if (index < 0) throw rowFault(place, null, `a header with a column ${name}`, `columns ${listed(columns)}`);
+  return index;
+}
+
+/**
+ * The place of a column that an option names.
+ * @throws CodedError `usage`, with the columns there are.
+ */
+export function optionColumn(columns: readonly string[], name: string, option: string, file: string): number {
+  const index = columns.indexOf(name);
+  if (index >= 0 && columns.indexOf(name, index + 1) < 0) return index;
+  const wrong = index < 0 ? 'no column' : 'more than one column';
+  throw new CodedError(
+    'usage',
+    `${option}: ${file} has ${wrong} ${shown(name)}${index < 0 ? didYouMean(name, columns) : ''}; its columns are ${listed(columns)}`,
+    { option, column: name, columns },
+  );
+}
+
+const listed = (columns: readonly string[]): string => shown(columns.join(', ')).slice(1, -1);
+
+/** Joins lines into rows and hands each row's fields on, when there are as many as columns. */
+export class CsvRows {
+  readonly #file: string;
+  readonly #columnCount: number;
+  readonly #onRow: (fields: readonly string[], place: Place) => void;
+  #open: { text: string; readonly place: Place } | null = null;
+
+  constructor(file: string, columnCount: number, onRow: (fields: readonly string[], place: Place) => void) {
+    this.#file = file;
+    this.#columnCount = columnCount;
+    this.#onRow = onRow;
+  }
+
+  /** @throws CodedError `trace-invalid` */
+  line(text: string, line: number): void {
+    const open = this.#open;
+    if (open === null && text.trim() === '') return;
+    const place = open?.place ?? { file: this.#file, line };
+    const whole = open === null ? text : `${open.text}\n${text}`;
+    const fields = splitRow(whole, place);
+    this.#open = fields === null ? { text: whole, place } : null;
+    if (fields === null) return;
+    if (fields.length !== this.#columnCount) {
+      throw rowFault(place, null, `${this.#columnCount} fields as in the header`, String(fields.length));
+    }
+    this.#onRow(fields, place);
+  }
+
+  finish(): void {
+    if (this.#open !== null) throw rowFault(this.#open.place, null, 'a closing quote', 'the end of the file');
+  }
+}
