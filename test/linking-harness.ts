@@ -159,6 +159,11 @@ export interface ComponentOptions {
 
 /** Makes a component of a core module in text form, whose imports bear their WASI names. */
 export async function toComponent(wat: string, options: ComponentOptions = {}): Promise<Uint8Array> {
+  return toComponentOf(await parse(wat), options);
+}
+
+/** The same of a core module in binary form. */
+export async function toComponentOf(core: Uint8Array, options: ComponentOptions = {}): Promise<Uint8Array> {
   const { encoding = 'utf8', adapters = [], version = '0.2.12' } = options;
   // The world of guests has no exit, which other languages do import.
   const world = (await readFile(WIT_URL, 'utf8'))
@@ -166,7 +171,7 @@ export async function toComponent(wat: string, options: ComponentOptions = {}): 
     .replace('interface stdin {', (line) => `interface exit { exit: func(status: result); } ${line}`)
     .replaceAll('0.2.12', version);
   const embedded = await componentEmbed({
-    binary: await parse(wat),
+    binary: core,
     witSource: world,
     world: 'guest',
     stringEncoding: encoding,

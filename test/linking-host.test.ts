@@ -26,7 +26,8 @@ test('a function is linked directly where that can be, else by generated code, a
   expect(await linkingOf(host, 'composed')).toBe('generated');
   for (const name of ['plain', 'composed'])
     expect((await host.call(`/f/${name}`)).text).toBe('Hello from Ebb\n');
-  const again = await TestHost.start({ dataDir: (await host.stop(), host.dataDir) });
+  await host.stop();
+  const again = await TestHost.start({ dataDir: host.dataDir });
   for (const name of ['plain', 'composed'])
     expect((await again.call(`/f/${name}`)).text).toBe('Hello from Ebb\n');
   expect(await linkingOf(again, 'plain')).toBe('direct');

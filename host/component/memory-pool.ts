@@ -9,8 +9,8 @@ const BYTES_PER_PAGE = 65_536;
 /** Memories kept at once: each reserves some 10 GB of addresses, which are plenty but not endless. */
 const MEMORIES_MAX = 16;
 /** What kept memories may hold together. */
-const BYTES_MAX = 64 * 1_048_576;
-/** Larger ones are made anew: clearing them would take longer. */
+const BYTES_MAX = 32 * 1_048_576;
+/** Larger ones are made anew: clearing them would still be faster, but a thread that rests should hold little. */
 const PAGES_MAX = 256;
 
 interface Kept extends MemoryType {
