@@ -100,7 +100,7 @@ export class CallFuzzer {
       throw new WouldWait('it would wait');
     };
     const host = hostFunctions({ ...context, outbound: { ...context.outbound, wait } });
-    const memory = new GuestMemory(this.#calls);
+    const memory = new GuestMemory();
     memory.attach(this.#memory);
     memory.attachRealloc((_old, _oldBytes, _align, bytes) => this.#allocated(bytes));
     const side: AbiSide = { memory, handles: this.#handles, strings: STRING_CODECS.utf8 };
@@ -179,7 +179,7 @@ export class CallFuzzer {
       if (isForeseen(thrown)) return 'trap';
       throw new Error(`${callee.name}(${args.join(', ')}) threw ${String(thrown)}`, { cause: thrown });
     } finally {
-      if (this.#calls.isBarred) this.restart();
+      if (this.#calls.hasFailed) this.restart();
     }
   }
 }

@@ -157,7 +157,7 @@ class Binding {
   #function(source: Exclude<Source, { kind: 'export' }>): CoreFunction {
     if (source.kind === 'drop') {
       const side = {
-        memory: new GuestMemory(this.#calls),
+        memory: new GuestMemory(),
         handles: this.#handles,
         strings: STRING_CODECS.utf8,
       };
@@ -185,7 +185,7 @@ class Binding {
     const key = `${memory ? keyOf(memory) : ''}|${realloc ? keyOf(realloc) : ''}`;
     const known = this.#memories.get(key);
     if (known) return known;
-    const view = new GuestMemory(this.#calls);
+    const view = new GuestMemory();
     this.#memories.set(key, view);
     if (memory) this.#attachMemory(view, memory);
     if (realloc) {
@@ -236,7 +236,6 @@ class Binding {
     this.#exported(handler)(requestHandle, handles.add('response-outparam', responseOut));
     this.#calls.rethrow();
     if (!postReturn) return;
-    this.#calls.isBarred = true;
     this.#exported(postReturn)();
     this.#calls.rethrow();
   }

@@ -1,42 +1,29 @@
 /**
- * Whether an instance may call the host now. A fault ends an execution for good, even where the guest's language
- * catches exceptions of its host; and no host function may be called from within the guest's `realloc`.
+ * Whether an execution is still alive. Its first fault ends it for good, even where the guest's language catches the
+ * exceptions of its host: no host function answers any more, and the execution ends with that fault.
  */
-import { GuestFault } from '../result-error.ts';
-
 export class GuestCalls {
-  /** Looked at first by every host function: one test for both reasons. */
-  isBarred = false;
-  #fault: { readonly thrown: unknown } | undefined;
+  /** Looked at first by every host function. */
+  hasFailed = false;
+  #fault: unknown;
 
   /** Makes this fresh for another execution. */
   reset(): void {
-    this.isBarred = false;
+    this.hasFailed = false;
     this.#fault = undefined;
   }
 
-  enterRealloc(): void {
-    this.isBarred = true;
-  }
-
-  leaveRealloc(): void {
-    this.isBarred = false;
-  }
-
-  /** Remembers the first fault of an execution; gives what is to be thrown. */
+  /** Remembers the first fault; gives what is to be thrown. */
   fail(thrown: unknown): unknown {
-    this.isBarred = true;
-    this.#fault ??= { thrown };
-    return this.#fault.thrown;
-  }
-
-  /** What a barred call ends with. */
-  refusal(): unknown {
-    return this.fail(new GuestFault('expected no call of the host from within realloc or post-return'));
+    if (!this.hasFailed) {
+      this.hasFailed = true;
+      this.#fault = thrown;
+    }
+    return this.#fault;
   }
 
   /** Throws the fault that the guest has swallowed, if any. */
   rethrow(): void {
-    if (this.#fault) throw this.#fault.thrown;
+    if (this.hasFailed) throw this.#fault;
   }
 }

@@ -3,7 +3,6 @@
  * Knows bytes and offsets, no types and no handles.
  */
 import { GuestFault } from '../result-error.ts';
-import type { GuestCalls } from './guest-calls.ts';
 
 /** The canonical ABI's `realloc`: old pointer, old size, alignment, new size; gives the new pointer. */
 export type Realloc = (oldAt: number, oldBytes: number, align: number, newBytes: number) => number;
@@ -21,14 +20,9 @@ const NO_VIEW = new DataView(NOTHING.buffer);
 export class GuestMemory {
   bytes: Uint8Array = NOTHING;
   view: DataView = NO_VIEW;
-  readonly #calls: GuestCalls;
   #spentBytes = 0;
   #memory: WebAssembly.Memory | undefined;
   #realloc: Realloc | undefined;
-
-  constructor(calls: GuestCalls) {
-    this.#calls = calls;
-  }
 
   /** Takes the memory of a new instance; `realloc` may follow later. */
   attach(memory: WebAssembly.Memory): void {
@@ -98,9 +92,7 @@ export class GuestMemory {
     if (lengthBytes > 0x7fff_ffff) {
       throw new GuestFault(`expected a value of at most 2147483647 bytes, got ${lengthBytes}`);
     }
-    this.#calls.enterRealloc();
     const at = this.#realloc(0, 0, align, lengthBytes) >>> 0;
-    this.#calls.leaveRealloc();
     this.#refresh();
     this.check(at, lengthBytes, align);
     return at;

@@ -2,8 +2,9 @@
  * The handles of one instance: small numbers that stand for host objects, each of one resource type. Which methods
  * those objects have is none of its business.
  *
- * A handle can not be dropped while a call borrows it: the guest does not run during a call, except inside realloc,
- * where it may not call the host. So there are no lending counts.
+ * While a host call runs, the guest runs only inside its realloc; for that time the call's borrowed handles are lent.
+ * The canonical ABI forbids every call of the host in there. Guests whose exports run the constructors of their C
+ * library each time do call, so here all is allowed but to give away what is lent.
  */
 import { GuestFault } from '../result-error.ts';
 
@@ -20,6 +21,7 @@ export class HandleTable {
   #types: (string | undefined)[] = [undefined];
   #objects: (object | undefined)[] = [undefined];
   #free: number[] = [];
+  readonly #lent: number[] = [];
 
   /** Hands an object to the guest. */
   add(type: string, object: object): number {
@@ -41,6 +43,11 @@ export class HandleTable {
   /** The object behind a handle that the guest gives away (`own`). */
   take(type: string, handle: number): object {
     const object = this.get(type, handle);
+    if (this.#lent.length > 0 && this.#lent.includes(handle)) {
+      throw new GuestFault(
+        `expected a handle of ${type} that no call borrows, got ${handle} during such a call`,
+      );
+    }
     this.#types[handle] = undefined;
     this.#objects[handle] = undefined;
     this.#free.push(handle);
@@ -52,11 +59,22 @@ export class HandleTable {
     (this.take(type, handle) as Disposable)[Symbol.dispose]?.();
   }
 
+  /** From now on a call needs this handle, which it has looked up before. */
+  lend(handle: number): void {
+    this.#lent.push(handle >>> 0);
+  }
+
+  /** Ends the last lending. */
+  giveBack(): void {
+    this.#lent.pop();
+  }
+
   /** Forgets everything, for another execution. */
   clear(): void {
     this.#types = [undefined];
     this.#objects = [undefined];
     this.#free = [];
+    this.#lent.length = 0;
   }
 
   #unfit(type: string, handle: number): GuestFault {

@@ -23,6 +23,8 @@ interface Shape {
   readonly resultAt: number;
   readonly result: AbiType | undefined;
   readonly isResult: boolean;
+  /** Among the core values, the handles that stay borrowed while the guest's realloc runs for the result. */
+  readonly lent: readonly number[];
 }
 
 function shapeOf(signature: WitSignature): Shape {
@@ -35,7 +37,9 @@ function shapeOf(signature: WitSignature): Shape {
   }
   const result = signature.result && abiType(signature.result);
   const resultAt = result && result.flat.length > FLAT_RESULTS_MAX ? flatParams : -1;
-  return { params, paramsFrom, resultAt, result, isResult: signature.result?.kind === 'result' };
+  const mayAllocate = /"(string|list)"/.test(JSON.stringify(signature.result ?? ''));
+  const lent = paramsFrom.filter((_from, index) => mayAllocate && signature.params[index]?.kind === 'borrow');
+  return { params, paramsFrom, resultAt, result, isResult: signature.result?.kind === 'result', lent };
 }
 
 const shapes = new Map<string, Shape>();
@@ -74,16 +78,21 @@ function lowered(
 /** @param text the function's signature, one of the host's own tables. */
 export function coreFunction(text: string, call: HostCall, side: AbiSide, calls: GuestCalls): CoreFunction {
   const shape = knownShape(text);
-  const { params, paramsFrom, isResult } = shape;
+  const { params, paramsFrom, isResult, lent } = shape;
+  const { handles } = side;
   return (...args) => {
-    if (calls.isBarred) throw calls.refusal();
+    calls.rethrow();
     try {
       side.memory.begin();
       const values: unknown[] = [];
       for (let index = 0; index < params.length; index++) {
         values.push((params[index] as AbiType).lift(side, args, paramsFrom[index] as number));
       }
-      return lowered(shape, side, args, isResult ? called(call, values) : call(values));
+      const value = isResult ? called(call, values) : call(values);
+      for (const index of lent) handles.lend(args[index] as number);
+      const flat = lowered(shape, side, args, value);
+      for (const _index of lent) handles.giveBack();
+      return flat;
     } catch (thrown) {
       throw calls.fail(thrown);
     }
@@ -93,7 +102,7 @@ export function coreFunction(text: string, call: HostCall, side: AbiSide, calls:
 /** `resource.drop` for one type of resource. */
 export function dropFunction(resource: string, side: AbiSide, calls: GuestCalls): CoreFunction {
   return (handle) => {
-    if (calls.isBarred) throw calls.refusal();
+    calls.rethrow();
     try {
       side.handles.drop(resource, (handle as number) >>> 0);
       return undefined;
