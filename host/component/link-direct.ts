@@ -3,14 +3,14 @@
  * them that holds whose turn it is. Instances that live at the same time never share that place.
  */
 
-import type { AbiSide } from '../wasi/core/abi-types.ts';
+import type { AbiSide } from '../wasi/core/abi-rules.ts';
 import { GuestCalls } from '../wasi/core/guest-calls.ts';
 import { GuestMemory, type Realloc } from '../wasi/core/guest-memory.ts';
 import { HandleTable } from '../wasi/core/handle-table.ts';
 import { type CoreFunction, coreFunction, dropFunction } from '../wasi/core/host-function.ts';
 import { hostCall, NEVER, signatureOf, vainCall } from '../wasi/core/interfaces.ts';
 import { STRING_CODECS } from '../wasi/core/strings.ts';
-import { Allowance } from '../wasi/http-bodies.ts';
+import { CurrentContext } from '../wasi/current-context.ts';
 import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
 import type { LinkStep, Source, StepExport } from './direct-plan.ts';
 import { MEMORY_IMPORT, type MemoryType } from './import-memory.ts';
@@ -37,54 +37,6 @@ interface Instantiation {
 }
 
 type BoundStep = Instantiation | Exclude<LinkStep, { kind: 'instantiate' }>;
-
-/** The context of whichever execution has the turn, for host functions that are made once. */
-class CurrentContext implements ExecutionContext {
-  current: ExecutionContext | undefined;
-
-  readonly responseRules: ExecutionContext['responseRules'] = rulesOf(() => this.#now().responseRules);
-  readonly requestAllowance: Allowance = new CurrentAllowance(() => this.#now().requestAllowance);
-  readonly outbound: ExecutionContext['outbound'] = {
-    send: (request) => this.#now().outbound.send(request),
-    wait: (timeoutMs) => this.#now().outbound.wait(timeoutMs),
-  };
-  readonly onLog: ExecutionContext['onLog'] = (bytes) => this.#now().onLog(bytes);
-
-  #now(): ExecutionContext {
-    return this.current as ExecutionContext;
-  }
-}
-
-function rulesOf(now: () => ExecutionContext['responseRules']): ExecutionContext['responseRules'] {
-  return {
-    get allowance() {
-      return now().allowance;
-    },
-    get isHead() {
-      return now().isHead;
-    },
-  };
-}
-
-/** Counts in the allowance of whichever execution has the turn. */
-class CurrentAllowance extends Allowance {
-  readonly #now: () => Allowance;
-
-  constructor(now: () => Allowance) {
-    super(0, () => {
-      throw new Error('nothing is ever counted here');
-    });
-    this.#now = now;
-  }
-
-  override take(bytes: number): void {
-    this.#now().take(bytes);
-  }
-
-  override giveBack(bytes: number): void {
-    this.#now().giveBack(bytes);
-  }
-}
 
 /** Names from a component may be anything, `__proto__` among them: such objects inherit nothing. */
 const bare = <T>(): Record<string, T> => Object.create(null) as Record<string, T>;

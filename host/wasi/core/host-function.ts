@@ -3,7 +3,8 @@
  * how host interfaces are written (classes with methods, errors thrown as ResultError), not what they do.
  */
 import { ResultError } from '../result-error.ts';
-import { type AbiSide, type AbiType, abiType, alignUp, type Flat } from './abi-types.ts';
+import { type AbiSide, type AbiType, alignUp, type Flat } from './abi-rules.ts';
+import { abiType } from './abi-types.ts';
 import type { GuestCalls } from './guest-calls.ts';
 import { readSignature, type WitSignature } from './signature.ts';
 

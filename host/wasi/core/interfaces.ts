@@ -4,7 +4,7 @@
  */
 import type { HostFunctions } from '../../component/link.ts';
 import { GuestFault } from '../result-error.ts';
-import { camelCase } from './abi-types.ts';
+import { camelCase } from './abi-rules.ts';
 import { CLI_SIGNATURES } from './cli.ts';
 import { CLOCKS_SIGNATURES } from './clocks.ts';
 import { FILESYSTEM_SIGNATURES } from './filesystem.ts';
