@@ -107,7 +107,7 @@ export class CallFuzzer {
     const side: AbiSide = { memory, handles: this.#handles, strings: STRING_CODECS.utf8 };
     const drops = Object.keys(RESOURCE_HOMES).map((resource) => ({
       name: `drop ${resource}`,
-      call: dropFunction(resource, side, this.#calls),
+      call: dropFunction(resource, this.#handles, this.#calls),
       kinds: ['i32'],
       signature: { params: [{ kind: 'borrow', resource }], result: undefined } as WitSignature,
     }));

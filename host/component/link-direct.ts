@@ -61,6 +61,8 @@ class Binding {
   readonly #host: HostFunctions = hostFunctions(this.#context);
   readonly #memories = new Map<string, GuestMemory>();
   readonly #steps: readonly BoundStep[];
+  /** Let go of what an instance left in the import objects, which would keep its memory alive. */
+  readonly #forgets: (() => void)[] = [];
   #instances: (WebAssembly.Instance | undefined)[] = [];
   #pooled: { readonly memory: WebAssembly.Memory; readonly type: MemoryType }[] = [];
 
@@ -88,12 +90,24 @@ class Binding {
   }
 
   #bindImports(bound: Instantiation, { imports }: Extract<LinkStep, { kind: 'instantiate' }>): void {
+    if (bound.memory) {
+      const group = groupOf(bound.imports, MEMORY_IMPORT.module);
+      bound.before.push((memory) => {
+        group[MEMORY_IMPORT.name] = memory;
+      });
+      this.#forgets.push(() => {
+        group[MEMORY_IMPORT.name] = undefined;
+      });
+    }
     for (const { module, name, source } of imports) {
       const group = groupOf(bound.imports, module);
       if (source.kind !== 'export') group[name] = this.#function(source);
       else {
         this.#instantiation(source).after.push((exports) => {
           group[name] = exports[source.name];
+        });
+        this.#forgets.push(() => {
+          group[name] = undefined;
         });
       }
     }
@@ -107,14 +121,7 @@ class Binding {
   }
 
   #function(source: Exclude<Source, { kind: 'export' }>): CoreFunction {
-    if (source.kind === 'drop') {
-      const side = {
-        memory: new GuestMemory(),
-        handles: this.#handles,
-        strings: STRING_CODECS.utf8,
-      };
-      return dropFunction(source.resource, side, this.#calls);
-    }
+    if (source.kind === 'drop') return dropFunction(source.resource, this.#handles, this.#calls);
     const text = signatureOf(source.interfaceName, source.functionName);
     if (text === undefined)
       throw new Error(`no signature for ${source.interfaceName} ${source.functionName}`);
@@ -169,7 +176,6 @@ class Binding {
     if (memory) {
       const taken = this.#pool.take(memory);
       this.#pooled.push({ memory: taken, type: memory });
-      groupOf(imports, MEMORY_IMPORT.module)[MEMORY_IMPORT.name] = taken;
       for (const handOver of before) handOver(taken);
     }
     const instance = new WebAssembly.Instance(module, imports);
@@ -209,6 +215,7 @@ class Binding {
 
   release(): void {
     for (const view of this.#memories.values()) view.detach();
+    for (const forget of this.#forgets) forget();
     for (const { memory, type } of this.#pooled) this.#pool.give(memory, type);
     this.#pooled = [];
     this.#instances = [];
@@ -232,7 +239,11 @@ export class DirectComponent implements LinkedComponent {
 
   instantiate(context: ExecutionContext): GuestInstance {
     const binding = this.#idle.pop() ?? this.#bind();
+    let isReleased = false;
     const release = () => {
+      // Twice in the list of idle ones, a binding would serve two instances at once.
+      if (isReleased) return;
+      isReleased = true;
       binding.release();
       this.#idle.push(binding);
     };
