@@ -42,6 +42,7 @@ export const ERRORS = {
   'prices-unknown': user(404),
   'prices-invalid': user(),
   'prices-unfit': user(),
+  'prices-outdated': user(),
   'trace-format-unknown': user(),
   'trace-invalid': user(),
   'trace-empty': user(),

@@ -22,8 +22,8 @@ const MAY_IMPORT: Readonly<Record<Folder, readonly Folder[]>> = {
 
 /** One door for each dependency: the modules that may import it. */
 const DOORS: Readonly<Record<string, RegExp>> = {
-  hono: /^host\/(public-app|admin-app|error-response|server)\.ts$/,
-  '@hono/node-server': /^host\/(public-app|server)\.ts$/,
+  hono: /^host\/admin-app\.ts$/,
+  '@hono/node-server': /^host\/server\.ts$/,
   'better-sqlite3': /^host\/database\.ts$/,
   '@bytecodealliance/jco-transpile': /^(host\/component\/generator|guests\/wasm-tools)\.ts$/,
   assemblyscript: /^guests\//,

@@ -63,14 +63,14 @@ describe('a guest that', () => {
   });
 
   test('never ends is answered with 504 and its time is recorded, and the next request is served', async () => {
-    const brief = await TestHost.start({ workers: 1, timeLimitMs: 200 });
+    const brief = await TestHost.start({ workers: 1, timeLimitMs: 1_000 });
     await brief.deploy('burn', await example('burn'));
     const answer = await brief.call('/f/burn/spin');
     expect(answer.status).toBe(504);
     expect(errorOf(answer)).toMatchObject({ code: 'guest-time-limit', fault: 'guest' });
     const [record] = await brief.executions();
     expect(record).toMatchObject({ outcome: 'time-limit', httpStatus: 504 });
-    expect(record!.runUs).toBeGreaterThanOrEqual(190_000);
+    expect(record!.runUs).toBeGreaterThanOrEqual(900_000);
     expect(record!.cpuUs).toBeLessThanOrEqual(record!.runUs);
     expect((await brief.call('/f/burn/fib/10')).text).toBe('55\n');
   });
