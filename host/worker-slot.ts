@@ -34,7 +34,8 @@ interface Running {
   readonly level: number;
   readonly startedMs: number;
   readonly timer: NodeJS.Timeout;
-  readonly abort: AbortController;
+  /** Ends what it has asked of others; made when it first asks. */
+  abort: AbortController | undefined;
   readonly finish: (result: RunResult) => void;
   outboundPending: number;
 }
@@ -129,8 +130,7 @@ export class WorkerSlot {
     return new Promise((resolve) => {
       const timer = setTimeout(() => void this.#cutOffAtTimeLimit(), this.#settings.timeLimitMs);
       const startedMs = performance.now();
-      const abort = new AbortController();
-      this.#running = { level, startedMs, timer, abort, finish: resolve, outboundPending: 0 };
+      this.#running = { level, startedMs, timer, abort: undefined, finish: resolve, outboundPending: 0 };
       this.#post({ type: 'run', version, request });
     });
   }
@@ -182,7 +182,7 @@ export class WorkerSlot {
     if (!running) return;
     this.#running = undefined;
     clearTimeout(running.timer);
-    running.abort.abort();
+    running.abort?.abort();
     running.finish(result);
   }
 
@@ -205,6 +205,7 @@ export class WorkerSlot {
       return { tag: 'err', error: { tag: 'connection-limit-reached' } };
     }
     const { outboundPolicy: policy, outboundLimits: limits, nestedCalls } = this.#settings;
+    running.abort ??= new AbortController();
     return sendOutbound(request, {
       policy,
       limits,
