@@ -98,7 +98,7 @@ describe('an outbound request', () => {
   const upstream = (): OutboundAnswer => ({
     tag: 'ok',
     status: 207,
-    headers: [['x-up', Buffer.from('1')]],
+    headers: ['x-up', '1'],
     body: new Uint8Array(Buffer.from('from upstream')),
   });
 
