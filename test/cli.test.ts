@@ -317,7 +317,8 @@ describe('ebb simulate', () => {
 
 describe('the launcher', () => {
   it('says which Node is needed when it is too old', async () => {
-    const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } });";
+    const old =
+      "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.20.2' } });";
     writeFileSync(path('old-node.cjs'), old);
     const child = spawn(process.execPath, ['--require', path('old-node.cjs'), launcher, '--version']);
     const stderr = new Collected();
