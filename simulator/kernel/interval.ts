@@ -24,7 +24,8 @@ export function studentT975(degreesOfFreedom: number): number {
   const z3 = Z ** 3;
   const first = (z3 + Z) / (4 * degreesOfFreedom);
   const second = (5 * Z ** 5 + 16 * z3 + 3 * Z) / (96 * degreesOfFreedom ** 2);
-  return Z + first + second;
+  const third = (3 * Z ** 7 + 19 * Z ** 5 + 17 * z3 - 15 * Z) / (384 * degreesOfFreedom ** 3);
+  return Z + first + second + third;
 }
 
 /** Of independent values. */

@@ -184,7 +184,12 @@ class Replay {
   }
 
   #advance(nowUs: number): void {
-    this.#provisioned?.advance(nowUs);
+    const provisioned = this.#provisioned;
+    while (provisioned !== null && provisioned.nextStepUs <= nowUs) {
+      // What is over by then does not stand beside what the step adds.
+      this.#instances.advance(provisioned.nextStepUs);
+      provisioned.step();
+    }
     if (this.#hybrid !== null) this.#prewarm(this.#hybrid, nowUs);
     this.#instances.advance(nowUs);
   }

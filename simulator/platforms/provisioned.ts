@@ -62,20 +62,19 @@ export class Provisioned {
     this.#alive = Array.from({ length: functions }, () => []);
   }
 
-  /** Does what the schedule says until now. */
-  advance(nowUs: number): void {
-    for (
-      let step = this.#schedule[this.#nextStep];
-      step !== undefined;
-      step = this.#schedule[this.#nextStep]
-    ) {
-      const atUs = this.#firstUs + step.fromUs;
-      if (atUs > nowUs) return;
-      this.#nextStep++;
-      for (const [pool, queue] of this.#freeAt.entries()) {
-        while (queue.length < step.instances) this.#add(pool, queue, atUs);
-        while (queue.length > step.instances) this.#remove(pool, queue, atUs);
-      }
+  /** When the schedule changes next; Infinity when it does not. */
+  get nextStepUs(): number {
+    const step = this.#schedule[this.#nextStep];
+    return step === undefined ? Number.POSITIVE_INFINITY : this.#firstUs + step.fromUs;
+  }
+
+  /** Does the next step of the schedule, which is due. */
+  step(): void {
+    const atUs = this.nextStepUs;
+    const instances = this.#schedule[this.#nextStep++]?.instances ?? 0;
+    for (const [pool, queue] of this.#freeAt.entries()) {
+      while (queue.length < instances) this.#add(pool, queue, atUs);
+      while (queue.length > instances) this.#remove(pool, queue, atUs);
     }
   }
 
