@@ -43,12 +43,12 @@ describe('a histogram of idle times', () => {
 
   it('loads before the head and keeps until after the tail, each with 10 % margin', () => {
     // Bin 10 is minutes 10 to 11: 10 × 0.9 = 9 and 11 × 1.1 = 12.1.
-    const regular = { prewarmUs: 9 * MINUTE, keepAliveUs: 3.1 * MINUTE };
+    const regular = { prewarmUs: 9 * MINUTE, keepAliveUs: 186 * S };
     expect(histogramOf([10.5, 20]).advice()).toEqual(regular);
     // The fifth of a hundred is the head, the ninety-ninth the tail.
     const spread = histogramOf([2.5, 5], [10.5, 94], [200, 1]).advice();
     expect(spread).toEqual({ prewarmUs: 1.8 * MINUTE, keepAliveUs: 618 * S });
-    expect(histogramOf([0.5, 20]).advice()).toEqual({ prewarmUs: 0, keepAliveUs: 1.1 * MINUTE });
+    expect(histogramOf([0.5, 20]).advice()).toEqual({ prewarmUs: 0, keepAliveUs: 66 * S });
   });
 
   it('advises nothing that it cannot know', () => {

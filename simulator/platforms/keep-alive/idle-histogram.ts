@@ -8,7 +8,7 @@ const BIN_US = 60_000_000;
 const BINS = 240;
 const HEAD = 0.05;
 const TAIL = 0.99;
-const MARGIN = 0.1;
+const MARGIN_PERCENT = 10;
 /** Below this coefficient of variation of the bins' counts no bin stands out. */
 const VARIATION_MIN = 2;
 /** Ours, not the paper's: fewer idle times than this say nothing yet. */
@@ -47,8 +47,8 @@ export class IdleHistogram {
     const all = this.#inRange + this.#beyond;
     if (all < SAMPLES_MIN || this.#beyond > BEYOND_MAX * all || this.variation < VARIATION_MIN) return null;
     // The head is rounded down to a minute and the tail up; the margin widens both.
-    const prewarmUs = Math.floor(this.#binAt(HEAD) * BIN_US * (1 - MARGIN));
-    const untilUs = Math.ceil((this.#binAt(TAIL) + 1) * BIN_US * (1 + MARGIN));
+    const prewarmUs = Math.floor((this.#binAt(HEAD) * BIN_US * (100 - MARGIN_PERCENT)) / 100);
+    const untilUs = Math.ceil(((this.#binAt(TAIL) + 1) * BIN_US * (100 + MARGIN_PERCENT)) / 100);
     return { prewarmUs, keepAliveUs: untilUs - prewarmUs };
   }
 
