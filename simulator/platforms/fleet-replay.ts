@@ -8,28 +8,12 @@ import { Fifo } from '../kernel/fifo.ts';
 import type { RandomStream } from '../kernel/random.ts';
 import type { Trace } from '../traces/trace.ts';
 import { Arrivals, type MutableRecord, refuse } from './arrivals.ts';
-import type { Autoscaler, FleetPeriod } from './autoscaler.ts';
-import { Fleet, type FleetShape } from './fleet.ts';
+import { Fleet } from './fleet.ts';
 import type { FleetInstance } from './fleet-instance.ts';
-import { FleetMeter } from './fleet-meter.ts';
+import type { FleetMeter } from './fleet-meter.ts';
+import { FleetPeriods } from './fleet-periods.ts';
+import type { FleetSettings } from './fleet-settings.ts';
 import { type PlatformTotals, PROGRESS_STEP, type Sink } from './platform.ts';
-
-export interface FleetSettings extends FleetShape {
-  /** Ready at the first arrival, and never fewer. */
-  readonly minInstances: number;
-  readonly maxInstances: number;
-  /** From the start of an instance until it takes requests. */
-  readonly bootUs: number;
-  /** From then until its load counts in the metrics. */
-  readonly warmUpUs: number;
-  /** Most requests that wait: before all instances, or before each one where the router picks at random. */
-  readonly queueLimit: number;
-  readonly memoryBytes: number | null;
-  /** null: the number of instances is fixed. */
-  readonly autoscaler: Autoscaler | null;
-  /** Counts requests that wait for a boot as cold, and lets the autoscaler run on after the last request. */
-  readonly isOnDemand: boolean;
-}
 
 const UNAVAILABLE = 503;
 // Kinds of events, in the low bits of a payload; the slot of an instance is above them.
@@ -47,7 +31,9 @@ export class FleetReplay {
   readonly #sink: Sink;
   readonly #arrivals: Arrivals;
   readonly #fleet: Fleet;
-  readonly #meter: FleetMeter;
+  /** null: the number of instances is fixed, and nobody measures. */
+  readonly #periods: FleetPeriods | null;
+  readonly #meter: FleetMeter | null;
   readonly #events = new EventQueue();
   readonly #waiting = new Fifo();
   readonly #state: { -readonly [Key in keyof AdmissionState]: AdmissionState[Key] };
@@ -55,13 +41,8 @@ export class FleetReplay {
   readonly #startUs: Float64Array;
   readonly #startupUs: Float64Array;
   readonly #isShared: boolean;
-  /** Metrics that are on their way. */
-  readonly #delayed: FleetPeriod[] = [];
   #inFlight = 0;
-  /** Periods rest while nothing happens and nothing could be stopped, so that a gap of years costs nothing. */
-  #isResting: boolean;
   #nowUs: number;
-  readonly #firstUs: number;
   #lastUs: number;
 
   constructor(trace: Trace, settings: FleetSettings, sink: Sink, routing: RandomStream) {
@@ -76,26 +57,26 @@ export class FleetReplay {
     this.#startUs = new Float64Array(this.#isShared ? trace.count : 0);
     this.#startupUs = new Float64Array(this.#isShared ? trace.count : 0);
     const firstUs = trace.arrivedAtUs[0] as number;
-    this.#firstUs = firstUs;
     this.#nowUs = firstUs;
     this.#lastUs = trace.arrivedAtUs[trace.count - 1] as number;
-    this.#meter = new FleetMeter(firstUs, autoscaler?.wantsSamples === true);
+    this.#periods = autoscaler === null ? null : new FleetPeriods(autoscaler, settings, firstUs);
+    this.#meter = this.#periods?.meter ?? null;
     for (let instance = 0; instance < settings.minInstances; instance++) this.#start(firstUs, 0, true);
-    this.#isResting = autoscaler === null;
     if (autoscaler !== null) this.#events.push(firstUs + autoscaler.periodUs, TICK);
   }
 
   run(progress: (arrivals: number) => void): PlatformTotals {
     const { count, arrivedAtUs } = this.#trace;
-    const { autoscaler, isOnDemand } = this.#settings;
+    const { isOnDemand } = this.#settings;
+    const periods = this.#periods;
     for (let at = 0; at < count; at++) {
       if ((at & (PROGRESS_STEP - 1)) === 0) progress(at);
       const nowUs = arrivedAtUs[at] as number;
       while (this.#events.nextKey <= nowUs) this.#event();
-      if (this.#isResting && autoscaler !== null) this.#wake(nowUs, autoscaler.periodUs);
+      if (periods?.isResting === true) this.#wake(periods, nowUs);
       this.#arrive(at, nowUs);
     }
-    while (this.#inFlight > 0 || (isOnDemand && !this.#isResting)) this.#event();
+    while (this.#inFlight > 0 || (isOnDemand && periods?.isResting === false)) this.#event();
     this.#nowUs = this.#lastUs;
     this.#fleet.endAll();
     return { instancesPeak: this.#fleet.peak, instancesPeakByFunction: null };
@@ -103,7 +84,7 @@ export class FleetReplay {
 
   #arrive(at: number, nowUs: number): void {
     this.#account(nowUs);
-    this.#meter.arrived();
+    this.#meter?.arrived();
     const fleet = this.#fleet;
     if (fleet.staying === 0) this.#start(nowUs, this.#settings.bootUs, false);
     const state = this.#state;
@@ -134,7 +115,7 @@ export class FleetReplay {
     const record = this.#arrivals.load(at);
     const waitUs = nowUs - record.arrivedAtUs;
     this.#fleet.begin(instance, nowUs, record.cpuUs);
-    this.#meter.began(waitUs);
+    this.#meter?.began(waitUs);
     const isCold = this.#settings.isOnDemand && record.arrivedAtUs < instance.readyAtUs;
     const startupUs = isCold ? instance.readyAtUs - Math.max(record.arrivedAtUs, instance.startedAtUs) : 0;
     if (this.#isShared) {
@@ -147,7 +128,7 @@ export class FleetReplay {
     const endUs = nowUs + record.runUs;
     this.#push(endUs, instance, END);
     this.#emit(at, record, waitUs, startupUs);
-    this.#meter.ended(waitUs + record.runUs);
+    this.#meter?.ended(waitUs + record.runUs);
     if (endUs > this.#lastUs) this.#lastUs = endUs;
   }
 
@@ -181,10 +162,10 @@ export class FleetReplay {
         }
         break;
       case TICK:
-        this.#tick(nowUs);
+        this.#tick(this.#periods as FleetPeriods, nowUs);
         break;
       case DECIDE:
-        this.#decide(this.#delayed.shift() as FleetPeriod, nowUs);
+        this.#decide(this.#periods as FleetPeriods, nowUs);
     }
     this.#drainQueue(nowUs);
   }
@@ -208,7 +189,7 @@ export class FleetReplay {
       const startUs = this.#startUs[at] as number;
       record.runUs = nowUs - startUs;
       this.#emit(at, record, startUs - record.arrivedAtUs, this.#startupUs[at] as number);
-      this.#meter.ended(nowUs - record.arrivedAtUs);
+      this.#meter?.ended(nowUs - record.arrivedAtUs);
     }
     if (nowUs > this.#lastUs) this.#lastUs = nowUs;
     if (instance.running > 0) this.#push(instance.nextEndUs, instance, SHARED_END);
@@ -250,44 +231,32 @@ export class FleetReplay {
     else this.#push(nowUs + warmUpUs, instance, WARM);
   }
 
-  #tick(nowUs: number): void {
-    const autoscaler = this.#settings.autoscaler as Autoscaler;
-    const period = this.#meter.close(nowUs, autoscaler.periodUs);
-    if (autoscaler.delayUs === 0) this.#decide(period, nowUs);
-    else {
-      this.#delayed.push(period);
-      this.#events.push(nowUs + autoscaler.delayUs, DECIDE);
-    }
-    const isQuiet = this.#inFlight === 0 && this.#delayed.length === 0;
-    const isLeast = this.#fleet.staying === this.#settings.minInstances;
-    this.#isResting = isQuiet && isLeast && autoscaler.isAtRest();
-    if (!this.#isResting) this.#events.push(nowUs + autoscaler.periodUs, TICK);
+  #tick(periods: FleetPeriods, nowUs: number): void {
+    periods.close(nowUs);
+    if (periods.delayUs === 0) this.#decide(periods, nowUs);
+    else this.#events.push(nowUs + periods.delayUs, DECIDE);
+    if (!periods.mayRest(this.#inFlight, this.#fleet)) this.#events.push(nowUs + periods.periodUs, TICK);
   }
 
-  #decide(period: FleetPeriod, nowUs: number): void {
-    const { autoscaler, minInstances, maxInstances, bootUs } = this.#settings;
-    const { ready, warmedUp, staying } = this.#fleet;
-    const bounds = { min: minInstances, max: maxInstances };
-    const wanted = (autoscaler as Autoscaler).decide(period, { nowUs, ready, warmedUp, staying, ...bounds });
-    const desired = Math.min(Math.max(wanted, minInstances), maxInstances);
-    for (let missing = desired - staying; missing > 0; missing--) this.#start(nowUs, bootUs, false);
+  #decide(periods: FleetPeriods, nowUs: number): void {
+    const { staying } = this.#fleet;
+    const desired = periods.wanted(nowUs, this.#fleet);
+    for (let missing = desired - staying; missing > 0; missing--) {
+      this.#start(nowUs, this.#settings.bootUs, false);
+    }
     for (let spare = staying - desired; spare > 0; spare--) if (!this.#fleet.stopOne()) return;
   }
 
-  /** The next period ends when it would have ended without the rest. */
-  #wake(nowUs: number, periodUs: number): void {
-    const periods = Math.floor((nowUs - this.#firstUs) / periodUs) + 1;
-    this.#meter.account(nowUs, 0, 0, 0);
-    this.#events.push(this.#firstUs + periods * periodUs, TICK);
-    this.#isResting = false;
+  #wake(periods: FleetPeriods, nowUs: number): void {
+    this.#account(nowUs);
+    this.#events.push(periods.wake(nowUs), TICK);
   }
 
   #account(nowUs: number): void {
     this.#nowUs = nowUs;
-    const fleet = this.#fleet;
-    const { processors } = this.#settings;
-    const all = fleet.warmedUp * processors;
-    this.#meter.account(nowUs, this.#inFlight, fleet.busyProcessors, all);
+    if (this.#meter === null) return;
+    const { warmedUp, busyProcessors } = this.#fleet;
+    this.#meter.account(nowUs, this.#inFlight, busyProcessors, warmedUp * this.#settings.processors);
   }
 
   #push(atUs: number, instance: FleetInstance, kind: number): void {
