@@ -120,7 +120,8 @@ function preparePaas(scenario: Scenario, pricing: Pricing, seed: number): Prepar
   const minInstances = scenario.instances ?? scenario.minInstances ?? FLEET_MIN;
   const maxInstances =
     scenario.instances ?? Math.max(minInstances, scenario.maxInstances ?? FLEET_MAX_DEFAULT);
-  const requestsAtOnce = scenario.cores ?? pricing.size?.vcpus ?? 1;
+  // A fraction of a vCPU still serves one request.
+  const requestsAtOnce = scenario.cores ?? Math.max(1, Math.floor(pricing.size?.vcpus ?? 1));
   const queueLimit = limitOf(scenario);
   const isByWait = paasScaling === 'queue-time';
   const thresholdUs = p95TargetUs ?? (isByWait ? QUEUE_TARGET_US_DEFAULT : LATENCY_TARGET_US_DEFAULT);
