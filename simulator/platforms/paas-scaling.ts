@@ -13,7 +13,7 @@ const METRIC_PERIOD_US = 10_000_000;
 const TARGET_LOAD = 0.7;
 /** Periods in a row that fewer dynos must have been enough before one is stopped: one minute. */
 const CALM_PERIODS = 6;
-/** Heroku starts or stops one dyno at a time, at least a minute apart (devcenter.heroku.com/articles/scaling, 2025). */
+/** Heroku starts or stops one dyno at a time, at least a minute apart (devcenter.heroku.com/articles/autoscaling, 2024-12-03). */
 const PAUSE_US = 60_000_000;
 
 const meanInFlight = ({ inFlightUs, lengthUs }: FleetPeriod): number => inFlightUs / lengthUs;

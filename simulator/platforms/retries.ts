@@ -9,7 +9,7 @@ export interface RetrySettings {
   readonly backoffUs: number;
 }
 
-/** Widest range of a pause, as the AWS SDKs have it (standard mode, 20 s; docs of 2025). */
+/** Widest range of a pause, as the standard mode of boto3 has it (its guide "Retries", 2025). */
 const BACKOFF_US_MAX = 20_000_000;
 
 export class Retries {

@@ -1,6 +1,6 @@
 /**
  * How fast a function may grow: so many new instances every ten seconds, as a bucket of permits that is full at first
- * and fills again evenly. AWS Lambda's is 1,000 (docs.aws.amazon.com/lambda, "Concurrency scaling rate", 2025).
+ * and fills again evenly. AWS Lambda's is 1,000 (docs.aws.amazon.com/lambda/latest/dg/scaling-behavior.html, 2025).
  */
 
 const REFILL_US = 10_000_000;
