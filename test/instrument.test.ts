@@ -19,6 +19,8 @@ const BOTH: InstrumentOptions = { ...OPTIONS, fuel: true };
 const NEITHER: InstrumentOptions = { ...OPTIONS, deadline: false };
 const ALL_OPTIONS = [OPTIONS, FUEL_OPTIONS, BOTH, NEITHER];
 const FUEL = 1n << 60n;
+/** The opcode of an atomic read of one byte, which no other code of these tests has. */
+const STOP_READ = '\xfe\x12';
 
 const packages = join(import.meta.dirname, '..', 'node_modules', '@bytecodealliance');
 /** Of StarlingMonkey, wasm-tools, jco and its adapters: 13 MB down to 14 KB. */
@@ -94,6 +96,19 @@ describe('instrumented modules', () => {
     ]);
     expect(() => rewritten(module, { ...small, memoryBytesMax: 1 })).toThrow(/starts with at most 0, got 1/);
     expect(() => rewritten(module, { ...small, tableElementsMax: 1 })).toThrow(/table.*at most 1, got 2/);
+  });
+
+  it('have checks in long straight code too, and none in what is short and calls nothing', async () => {
+    const sizes = async (text: string) => {
+      const module = await fromText(`(module ${text})`);
+      const bodies = [...functionBodies(rewritten(module).module)];
+      return bodies.map((body) => Buffer.from(bytesOf(body)).toString('latin1').split(STOP_READ).length - 1);
+    };
+    const skipping = `(block (br_if 0 (local.get 0)) ${'(nop)'.repeat(3_000)})`;
+    expect(await sizes(`(func (nop)) (func (call 0)) (func ${'(nop)'.repeat(10_000)})`)).toEqual([0, 1, 9]);
+    // Whoever jumps over the checks inside of a block meets one soon behind it.
+    expect(await sizes(`(func (param i32) ${skipping.repeat(3)})`)).toEqual([9]);
+    expect(await sizes('(func (loop (br 0))) (func (drop (i32.const 1)) (return_call 0))')).toEqual([1, 1]);
   });
 
   it('keep every index: several memories, of 64-bit addresses and imported ones among them', async () => {
