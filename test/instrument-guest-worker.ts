@@ -14,5 +14,5 @@ parentPort?.on('message', (guest: Rewritten) => {
     },
   };
   const outcome = outcomeOf(() => instantiated(guest, cells, { host }).run?.());
-  parentPort?.postMessage({ type: 'ended', outcome, isStopped: cells.isStopped });
+  parentPort?.postMessage({ type: 'ended', outcome, stopReason: cells.stopReason });
 });

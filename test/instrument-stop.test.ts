@@ -94,7 +94,7 @@ function endless({ run, beside = '' }: { readonly run: string; readonly beside?:
 interface Told {
   readonly type: 'begun' | 'ended';
   readonly outcome?: string;
-  readonly isStopped?: boolean;
+  readonly stopReason?: string;
 }
 
 describe('an endless guest', () => {
@@ -114,7 +114,7 @@ describe('an endless guest', () => {
     worker.postMessage(guest);
     for await (const [told] of on(worker, 'message') as AsyncIterable<[Told]>) {
       if (told.type === 'ended') return told;
-      setTimeout(() => cells.stop(), runMs);
+      setTimeout(() => cells.stop('time'), runMs);
     }
     throw new Error('the worker ended');
   }
@@ -124,16 +124,18 @@ describe('an endless guest', () => {
     it(`is stopped in ${name}`, async () => {
       // Long enough for the engine to optimise it, and to try to move the check out of the loop.
       const told = await stopped(endless(guest), 300);
-      expect(told).toEqual({ type: 'ended', outcome: 'threw RuntimeError: unreachable', isStopped: true });
+      expect(told).toEqual({ type: 'ended', outcome: 'threw RuntimeError: unreachable', stopReason: 'time' });
     });
   }
 
   it('is stopped at its first check when the time was up before', async () => {
     const guest = rewritten(await fromText(endless({ run: '(loop $l (br $l))' })));
-    cells.stop();
+    cells.stop('time');
     worker.postMessage(guest);
     const answers: Told[] = [(await once(worker, 'message'))[0] as Told];
-    expect(answers).toEqual([{ type: 'ended', outcome: 'threw RuntimeError: unreachable', isStopped: true }]);
+    expect(answers).toEqual([
+      { type: 'ended', outcome: 'threw RuntimeError: unreachable', stopReason: 'time' },
+    ]);
   });
 });
 

@@ -6,8 +6,10 @@
 /** Under this name an instrumented module imports the page. */
 export const LIMITS_IMPORT = { module: 'ebb', name: 'limits' } as const;
 
-/** A byte: anything but 0 makes the guest trap at its next check. */
+/** A byte: anything but 0 makes the guest trap at its next check, and says which limit it has passed. */
 export const STOP_OFFSET = 0;
+const REASONS = [undefined, 'time', 'cpu'] as const;
+export type StopReason = Exclude<(typeof REASONS)[number], undefined>;
 /** A signed 64-bit number: fuel that is left; below 0 the guest traps at its next check. */
 export const FUEL_OFFSET = 8;
 
@@ -27,16 +29,16 @@ export class LimitCells {
   }
 
   /** Makes whatever runs now trap soon, and what begins later trap at once, until `allow`. */
-  stop(): void {
-    Atomics.store(this.#bytes, STOP_OFFSET, 1);
+  stop(reason: StopReason): void {
+    Atomics.store(this.#bytes, STOP_OFFSET, REASONS.indexOf(reason));
   }
 
   allow(): void {
     Atomics.store(this.#bytes, STOP_OFFSET, 0);
   }
 
-  get isStopped(): boolean {
-    return Atomics.load(this.#bytes, STOP_OFFSET) !== 0;
+  get stopReason(): StopReason | undefined {
+    return REASONS[Atomics.load(this.#bytes, STOP_OFFSET)];
   }
 
   /** How much a guest may still use; below 0 once it has used more. */

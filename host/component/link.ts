@@ -3,7 +3,9 @@
  * outside these two files knows how a component is linked.
  */
 import { Script } from 'node:vm';
-import type { LinkPlan } from './plan.ts';
+import { type Guard, guardedImports } from './guard-module.ts';
+import type { LimitCells } from './limit-cells.ts';
+import type { CompiledComponent } from './module-cache.ts';
 
 /** Host interfaces by their name without version, as the linking code asks for them. */
 export type HostFunctions = Readonly<Record<string, object>>;
@@ -20,17 +22,23 @@ type Imports = WebAssembly.Imports;
 type Instantiate = (
   getCoreModule: (name: string) => WebAssembly.Module,
   imports: HostFunctions,
-  instantiateCore: (module: WebAssembly.Module, imports: Imports) => WebAssembly.Instance,
+  instantiateCore: (module: WebAssembly.Module, imports?: Imports) => WebAssembly.Instance,
 ) => Readonly<Record<string, { handle(request: object, responseOut: object): void }>>;
 
 /** A component that is ready to be instantiated in this thread. */
 export class LinkedComponent {
   readonly #modules: Readonly<Record<string, WebAssembly.Module>>;
+  readonly #guards = new Map<WebAssembly.Module, Guard>();
+  readonly #cells: LimitCells;
   readonly #instantiate: Instantiate;
   readonly #handlerExport: string;
 
-  constructor(plan: LinkPlan, script: string, modules: Readonly<Record<string, WebAssembly.Module>>) {
+  /** @param cells through which its instances are limited. */
+  constructor({ plan, script, modules, guards }: CompiledComponent, cells: LimitCells) {
     this.#modules = modules;
+    this.#cells = cells;
+    for (const [name, guard] of Object.entries(guards))
+      this.#guards.set(modules[name] as WebAssembly.Module, guard);
     this.#handlerExport = plan.exports.find((name) =>
       name.startsWith('wasi:http/incoming-handler@'),
     ) as string;
@@ -45,8 +53,10 @@ export class LinkedComponent {
   /** Makes an instance with everything in it new. */
   instantiate(host: HostFunctions): GuestInstance {
     const memories = new Set<WebAssembly.Memory>();
-    const instantiateCore = (module: WebAssembly.Module, imports: Imports) => {
-      const instance = new WebAssembly.Instance(module, imports);
+    const instantiateCore = (module: WebAssembly.Module, imports?: Imports) => {
+      const guard = this.#guards.get(module);
+      const all = guard ? guardedImports(imports, guard, this.#cells) : imports;
+      const instance = new WebAssembly.Instance(module, all);
       for (const exported of Object.values(instance.exports)) {
         if (exported instanceof WebAssembly.Memory) memories.add(exported);
       }

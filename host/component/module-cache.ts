@@ -4,7 +4,7 @@
  */
 import { CodedError } from '../../metering/errors.ts';
 import type { ArtifactStore } from './artifact-store.ts';
-import { limitMemory } from './limit-memory.ts';
+import { type Guard, type GuardedModule, guardModule } from './guard-module.ts';
 import type { LinkPlan } from './plan.ts';
 
 /** What a worker needs to make instances of one component. */
@@ -12,6 +12,8 @@ export interface CompiledComponent {
   readonly plan: LinkPlan;
   readonly script: string;
   readonly modules: Readonly<Record<string, WebAssembly.Module>>;
+  /** By the names of modules, where they have guards in their code. */
+  readonly guards: Readonly<Record<string, Guard>>;
   readonly codeBytes: number;
 }
 
@@ -72,18 +74,21 @@ export class ModuleCache {
   async #compile(version: string): Promise<CompiledComponent> {
     const { plan, script, modules } = await this.#store.load(version);
     const compiled: Record<string, WebAssembly.Module> = {};
+    const guards: Record<string, Guard> = {};
     let codeBytes = script.length;
     for (const { name, bytes } of modules) {
-      compiled[name] = await WebAssembly.compile(this.#limited(version, bytes));
-      codeBytes += bytes.length;
+      const guarded = this.#guarded(version, bytes);
+      if (guarded.guard) guards[name] = guarded.guard;
+      compiled[name] = await WebAssembly.compile(guarded.bytes);
+      codeBytes += guarded.bytes.length;
     }
-    return { plan, script, modules: compiled, codeBytes };
+    return { plan, script, modules: compiled, guards, codeBytes };
   }
 
   /** What was deployed under a larger limit is not the fault of the caller who meets it now. */
-  #limited(version: string, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  #guarded(version: string, bytes: Uint8Array): GuardedModule {
     try {
-      return limitMemory(bytes, this.#memoryBytesMax);
+      return guardModule(bytes, this.#memoryBytesMax);
     } catch (thrown) {
       const message = `the component ${version} does not fit the settings of this host: ${String(thrown)}`;
       throw new CodedError('internal', message);

@@ -6,11 +6,11 @@ import { createHash } from 'node:crypto';
 import { CodedError } from '../../metering/errors.ts';
 import { checkContract, checkFunctions, type ImportedNames } from './contract.ts';
 import { generate, generatorReady } from './generator.ts';
-import { limitMemory } from './limit-memory.ts';
+import { type Deadlines, deadlinesOf, type GuardedModule, guardModule } from './guard-module.ts';
 import { parseComponent } from './parse.ts';
 
 /** Raised whenever plans of an older build of Ebb must not be used any more. */
-export const PLAN_FORMAT = 2;
+export const PLAN_FORMAT = 3;
 
 /** A plan as it is kept on disk beside its files. */
 export interface LinkPlan {
@@ -23,6 +23,8 @@ export interface LinkPlan {
   readonly exports: readonly string[];
   /** File with the generated linking code. */
   readonly script: string;
+  /** How a guest that does not return is stopped. */
+  readonly deadlines: Deadlines;
   /** Files with the core modules. */
   readonly modules: readonly string[];
 }
@@ -73,9 +75,11 @@ function importedNames(script: PlannedFile): ImportedNames[] {
   }));
 }
 
-async function checkModule(file: PlannedFile, memoryBytesMax: number): Promise<void> {
+async function checkModule(file: PlannedFile, memoryBytesMax: number): Promise<GuardedModule> {
   try {
-    await WebAssembly.compile(limitMemory(file.bytes, memoryBytesMax));
+    const guarded = guardModule(file.bytes, memoryBytesMax);
+    await WebAssembly.compile(guarded.bytes);
+    return guarded;
   } catch (thrown) {
     if (thrown instanceof CodedError) throw thrown;
     throw new CodedError(
@@ -101,7 +105,8 @@ export async function makePlan(
   const script = files.find((file) => file.name.endsWith('.js'));
   if (!script) throw new CodedError('internal', 'the generator gave no code');
   checkFunctions(importedNames(script));
-  for (const module of modules) await checkModule(module, memoryBytesMax);
+  const guarded: GuardedModule[] = [];
+  for (const module of modules) guarded.push(await checkModule(module, memoryBytesMax));
   const plan: LinkPlan = {
     format: PLAN_FORMAT,
     linking: 'generated',
@@ -109,6 +114,7 @@ export async function makePlan(
     componentBytes: bytes.length,
     imports: outline.imports,
     exports: outline.exports,
+    deadlines: deadlinesOf(guarded),
     script: script.name,
     modules: modules.map((module) => module.name),
   };
