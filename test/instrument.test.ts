@@ -94,8 +94,12 @@ describe('instrumented modules', () => {
     expect([guest.grow?.(3), guest.grow?.(2), guest.growTable?.(9), guest.growTable?.(8)]).toEqual([
       -1, 1, -1, 2,
     ]);
-    expect(() => rewritten(module, { ...small, memoryBytesMax: 1 })).toThrow(/starts with at most 0, got 1/);
-    expect(() => rewritten(module, { ...small, tableElementsMax: 1 })).toThrow(/table.*at most 1, got 2/);
+    expect(() => rewritten(module, { ...small, memoryBytesMax: 1 })).toThrow(
+      /memory that starts with at most 0 pages .*, got 1/,
+    );
+    expect(() => rewritten(module, { ...small, tableElementsMax: 1 })).toThrow(
+      /table that starts with at most 1 elements .*, got 2/,
+    );
   });
 
   it('have checks in long straight code too, and none in what is short and calls nothing', async () => {

@@ -36,13 +36,17 @@ export function readLimits(cursor: Cursor): Limits {
  * The same limits with no maximum above `most`.
  * @throws CodedError `component-invalid` for what starts larger than that.
  */
-export function bounded(limits: Limits, most: bigint, what: string): Limits & { readonly maximum: bigint } {
-  if (limits.initial > most)
-    throw new CodedError(
-      'component-invalid',
-      `expected a ${what} that starts with at most ${most}, got ${limits.initial}`,
-    );
-  const { maximum } = limits;
+export function bounded(
+  limits: Limits,
+  most: bigint,
+  what: 'memory' | 'table',
+): Limits & { readonly maximum: bigint } {
+  const { initial, maximum } = limits;
+  if (initial > most) {
+    const [unit, size] = what === 'memory' ? ['pages', ' of 64 KiB'] : ['elements', ''];
+    const message = `expected a ${what} that starts with at most ${most} ${unit}${size} (the ${what} limit), got ${initial} ${unit}`;
+    throw new CodedError('component-invalid', message);
+  }
   return { ...limits, maximum: maximum === undefined || maximum > most ? most : maximum };
 }
 

@@ -87,7 +87,7 @@ export function readDefinedMemories(cursor: Cursor, bytesMax: number): readonly 
   const pagesMax = BigInt(Math.min(PAGES_MAX, Math.floor(bytesMax / BYTES_PER_PAGE)));
   const memories: DefinedMemory[] = [];
   for (let left = cursor.u32(); left > 0; left--) {
-    const limits = bounded(readLimits(cursor), pagesMax, 'memory, in pages of 64 KiB,');
+    const limits = bounded(readLimits(cursor), pagesMax, 'memory');
     memories.push({ module: LIMITS_IMPORT.module, name: nameOf(memories.length), limits });
   }
   return memories;
