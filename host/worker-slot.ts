@@ -41,7 +41,8 @@ interface Running {
   readonly startedMs: number;
   readonly hasChecks: boolean;
   readonly timers: Set<NodeJS.Timeout>;
-  readonly abort: AbortController;
+  /** Ends what it has asked of others; made when it first asks. */
+  abort: AbortController | undefined;
   readonly finish: (result: RunResult) => void;
   outboundPending: number;
 }
@@ -139,10 +140,17 @@ export class WorkerSlot {
     }
     return new Promise((resolve) => {
       const startedMs = performance.now();
-      const abort = new AbortController();
       const hasChecks = component.plan.deadlines === 'checks';
       const timers = new Set<NodeJS.Timeout>();
-      const running = { level, startedMs, hasChecks, timers, abort, finish: resolve, outboundPending: 0 };
+      const running: Running = {
+        level,
+        startedMs,
+        hasChecks,
+        timers,
+        abort: undefined,
+        finish: resolve,
+        outboundPending: 0,
+      };
       this.#running = running;
       this.#cells.allow();
       this.#post({ type: 'run', version, request });
@@ -197,7 +205,7 @@ export class WorkerSlot {
     if (!running) return;
     this.#running = undefined;
     for (const timer of running.timers) clearTimeout(timer);
-    running.abort.abort();
+    running.abort?.abort();
     running.finish(result);
   }
 
@@ -224,6 +232,7 @@ export class WorkerSlot {
       return { tag: 'err', error: { tag: 'connection-limit-reached' } };
     }
     const { outboundPolicy: policy, outboundLimits: limits, nestedCalls } = this.#settings;
+    running.abort ??= new AbortController();
     return sendOutbound(request, {
       policy,
       limits,

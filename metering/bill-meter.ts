@@ -5,18 +5,42 @@
 import { CodedError } from './errors.ts';
 import { type ExecutionRecord, occupiedUs, wasStarted } from './execution.ts';
 import type { InstanceRecord } from './instance.ts';
-import type { Measure, PriceBook } from './price-book.ts';
+import { addInstanceQuantity, expectSize } from './instance-quantity.ts';
+import type { Measure, MemoryTimeMeasure } from './measure.ts';
+import type { PriceBook } from './price-book.ts';
 import { ExactSum, roundUp } from './units.ts';
+
+/** The smallest entry that holds the memory. @throws CodedError `prices-unfit` when none does. */
+function nextSize<T>(sizes: readonly T[], bytesOf: (size: T) => number, bytes: number): T {
+  const fitting = sizes.find((size) => bytesOf(size) >= bytes);
+  if (fitting !== undefined) return fitting;
+  const largest = bytesOf(sizes.at(-1) as T);
+  throw new CodedError(
+    'prices-unfit',
+    `expected functions of at most ${largest} bytes of memory, the largest that the price book sells, got ${bytes}`,
+    { memoryBytesLimit: bytes, largest },
+  );
+}
+
+function billedBytes(measure: MemoryTimeMeasure, record: ExecutionRecord): number {
+  const used = measure.memory === 'limit' ? record.memoryBytesLimit : record.memoryBytesPeak;
+  const bytes = roundUp(Math.max(used, measure.memoryMinBytes), measure.memoryStepBytes);
+  return measure.memorySizesBytes === undefined
+    ? bytes
+    : nextSize(measure.memorySizesBytes, (size) => size, bytes);
+}
 
 function addExecution(sum: ExactSum, measure: Measure, record: ExecutionRecord): void {
   switch (measure.kind) {
     case 'requests':
       sum.add(1);
       return;
+    case 'bytes-out':
+      sum.add(record.bytesOut);
+      return;
     case 'memory-time': {
-      const used = measure.memory === 'limit' ? record.memoryBytesLimit : record.memoryBytesPeak;
-      const bytes = roundUp(Math.max(used, measure.memoryMinBytes), measure.memoryStepBytes);
-      sum.addProduct(bytes, roundUp(Math.max(occupiedUs(record), measure.timeMinUs), measure.timeStepUs));
+      const timeUs = roundUp(Math.max(occupiedUs(record), measure.timeMinUs), measure.timeStepUs);
+      sum.addProduct(billedBytes(measure, record), timeUs);
       return;
     }
     case 'vcpu-time':
@@ -25,14 +49,17 @@ function addExecution(sum: ExactSum, measure: Measure, record: ExecutionRecord):
         roundUp(Math.max(occupiedUs(record), measure.timeMinUs), measure.timeStepUs),
       );
       return;
+    case 'clock-time': {
+      const { clockMhz } = nextSize(measure.speeds, (speed) => speed.memoryBytes, record.memoryBytesLimit);
+      sum.addProduct(clockMhz, roundUp(Math.max(occupiedUs(record), measure.timeMinUs), measure.timeStepUs));
+      return;
+    }
     case 'cpu-time':
       sum.add(roundUp(record.cpuUs, measure.timeStepUs));
       return;
-    case 'base-fee':
-    case 'instance-time':
-      return;
     default:
-      measure satisfies never;
+      // Fees are added by the invoice; the rest is of other kinds of books, which the reader keeps apart.
+      return;
   }
 }
 
@@ -40,15 +67,10 @@ function addExecution(sum: ExactSum, measure: Measure, record: ExecutionRecord):
 export class BillMeter {
   readonly book: PriceBook;
   readonly #sums: readonly ExactSum[];
-  readonly #sizes: ReadonlyMap<string, number>;
 
   constructor(book: PriceBook) {
     this.book = book;
     this.#sums = book.meters.map(() => new ExactSum());
-    const sized = book.meters.flatMap(({ measure }, index) =>
-      measure.kind === 'instance-time' ? [[measure.size, index] as const] : [],
-    );
-    this.#sizes = new Map(sized);
   }
 
   /** Counts an execution; rejected ones are never billed, failed ones are, as all providers of functions do. */
@@ -60,21 +82,13 @@ export class BillMeter {
     }
   }
 
-  /** Counts the life of one instance. */
+  /** Counts the life of one instance. @throws CodedError `prices-unfit` for a size or a measure that is not there. */
   addInstance(instance: InstanceRecord): void {
     this.expect('instances');
-    const index = this.#sizes.get(instance.size);
-    const measure = index === undefined ? undefined : this.book.meters[index]?.measure;
-    if (index === undefined || measure?.kind !== 'instance-time') {
-      const sizes = [...this.#sizes.keys()].join(', ');
-      throw new CodedError(
-        'prices-unfit',
-        `price book ${this.book.id} has no size ${instance.size}; it has ${sizes}`,
-      );
+    expectSize(this.book, instance);
+    for (const [index, { measure }] of this.book.meters.entries()) {
+      addInstanceQuantity(this.#sums[index] as ExactSum, this.book, measure, instance);
     }
-    const lifeUs = Math.max(instance.endedAtUs - instance.startedAtUs, measure.timeMinUs);
-    const billedUs = roundUp(lifeUs, measure.timeStepUs);
-    (this.#sums[index] as ExactSum).add(Math.min(billedUs, measure.timeMaxUs ?? billedUs));
   }
 
   /** Adds quantities of another meter for the same book. */

@@ -2,6 +2,7 @@
  * Billable quantities become money, line by line. Totals are priced once, exactly, and only a line's amount is
  * rounded (up, to the nano-dollar), so the same executions give the same invoice whoever counted them.
  */
+import { CodedError } from './errors.ts';
 import type { PriceBook, PriceMeter } from './price-book.ts';
 import { type Decimal, divideUp, formatNanoUsd, formatQuotient } from './units.ts';
 
@@ -67,10 +68,24 @@ function linesOf(meter: PriceMeter, quantity: bigint, freeTier: boolean): Invoic
   return lines;
 }
 
+/** A price that a book does not have is not guessed: what is beyond its last known tier is refused. */
+function expectPriced(book: PriceBook, meter: PriceMeter, quantity: bigint): void {
+  const { atMost, unit, unitQuantity } = meter;
+  if (atMost === null || quantity <= inBase(atMost, unitQuantity)) return;
+  const limit = formatQuotient(atMost.digits, 10n ** BigInt(atMost.scale), atMost.scale);
+  const got = formatQuotient(quantity, unitQuantity, 3);
+  throw new CodedError(
+    'prices-unfit',
+    `price book ${book.id} prices at most ${limit} ${unit} of ${meter.meter} a month, got ${got}`,
+    { priceBook: book.id, meter: meter.meter, atMost: limit },
+  );
+}
+
 /**
  * Prices one month's quantities. What is free or included is subtracted first, and the rest climbs the tiers
  * from the first, as AWS's own pricing examples do (aws.amazon.com/lambda/pricing, 2024-07).
- * @param quantities as `BillMeter.quantities` gives them for the same book.
+ * @param quantities as `BillMeter.quantities` or `ExtrasMeter.quantities` gives them for the same book.
+ * @throws CodedError `prices-unfit` for more than the book has prices for.
  */
 export function makeInvoice(
   book: PriceBook,
@@ -79,6 +94,7 @@ export function makeInvoice(
 ): Invoice {
   const lines = book.meters.flatMap((meter, index) => {
     const quantity = meter.measure.kind === 'base-fee' ? meter.unitQuantity : (quantities[index] ?? 0n);
+    expectPriced(book, meter, quantity);
     return linesOf(meter, quantity, options.freeTier);
   });
   const totalNanoUsd = lines.reduce((total, line) => total + line.amountNanoUsd, 0n);

@@ -15,7 +15,8 @@ const MAY_IMPORT: Readonly<Record<Folder, readonly Folder[]>> = {
   simulator: ['metering'],
   guests: ['metering'],
   cli: ['metering', 'host', 'simulator', 'guests'],
-  bench: ['metering', 'host', 'simulator', 'guests', 'cli'],
+  // What a test drives, a measurement may drive as well.
+  bench: ['metering', 'host', 'simulator', 'guests', 'cli', 'test'],
   test: ['metering', 'host', 'simulator', 'guests', 'cli'],
 };
 

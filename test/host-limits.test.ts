@@ -1,6 +1,7 @@
 /** Guests that pass a limit through a whole host: they end, and their threads live on. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { guardModule } from '../host/component/guard-module.ts';
+import { importMemory, type MemoryType } from '../host/component/import-memory.ts';
 import { makePlan } from '../host/component/plan.ts';
 import { NestedCalls } from '../host/nested-calls.ts';
 import { OutboundPolicy } from '../host/outbound-policy.ts';
@@ -88,7 +89,7 @@ describe('the details of a function', () => {
 describe('a guest without checks', () => {
   it('is what a module that imports names of the host is left as, its memory bounded all the same', async () => {
     const module = await fromText('(module (import "ebb" "limits" (memory 1)) (memory 1))');
-    const { bytes, guard } = guardModule(module, 2 * 65_536);
+    const { bytes, guard } = guardModule(module, 2 * 65_536, true);
     expect(guard).toBeUndefined();
     expect(WebAssembly.validate(bytes)).toBe(true);
     expect(bytes).not.toEqual(module);
@@ -97,10 +98,12 @@ describe('a guest without checks', () => {
   it('is stopped with its thread', async () => {
     const { plan, files } = await makePlan(await guest('burn'), MEMORY_BYTES);
     const modules: Record<string, WebAssembly.Module> = {};
+    const memories: Record<string, MemoryType> = {};
     for (const { name, bytes } of files) {
-      if (name.endsWith('.wasm')) modules[name] = await WebAssembly.compile(new Uint8Array(bytes));
+      const imported = importMemory(bytes, MEMORY_BYTES);
+      if (imported) memories[name] = imported.memory;
+      modules[name] = await WebAssembly.compile(imported?.bytes ?? new Uint8Array(bytes));
     }
-    const script = Buffer.from(files.find(({ name }) => name === plan.script)?.bytes ?? []).toString();
     const ready = signalled();
     const gone = signalled();
     const slot = new WorkerSlot(
@@ -118,13 +121,8 @@ describe('a guest without checks', () => {
     closeLater(() => slot.terminate());
     await ready.happened;
     slot.claim();
-    const component = {
-      plan: { ...plan, deadlines: 'thread' as const },
-      script,
-      modules,
-      guards: {},
-      codeBytes: 0,
-    };
+    const unguarded = { plan: { ...plan, deadlines: 'thread' as const }, modules, memories, guards: {} };
+    const component = { ...unguarded, script: '', codeBytes: 0 };
     const request = {
       method: 'GET',
       scheme: 'http',

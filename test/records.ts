@@ -1,6 +1,7 @@
 /** Executions for tests: a whole record from the fields that a test is about. */
 import fc from 'fast-check';
 import { type ExecutionRecord, OUTCOMES, WARMTHS } from '../metering/execution.ts';
+import type { InstanceRecord } from '../metering/instance.ts';
 
 export function execution(fields: Partial<ExecutionRecord>): ExecutionRecord {
   return {
@@ -41,3 +42,22 @@ export const anyExecution: fc.Arbitrary<ExecutionRecord> = fc.record({
   outcome: fc.constantFrom(...OUTCOMES),
   warmth: fc.constantFrom(...WARMTHS),
 });
+
+/** Any instance that a platform could tell of, everything said: up to a month, up to 64 vCPUs and 256 GB. */
+export const anyInstance: fc.Arbitrary<Required<InstanceRecord>> = fc
+  .record({
+    startedAtUs: fc.nat({ max: 2 ** 31 - 1 }),
+    idleUs: upTo(2 ** 31 - 1),
+    busySpansUs: fc.array(upTo(2 ** 31 - 1), { maxLength: 20 }),
+    keptShare: fc.nat({ max: 100 }),
+    vcpuMilli: fc.integer({ min: 1, max: 64_000 }),
+    memoryBytes: fc.maxSafeNat().map((n) => n % 2 ** 38),
+    cpuUs: upTo(2 ** 31 - 1),
+    requests: fc.nat({ max: 10_000 }),
+  })
+  .map(({ idleUs, keptShare, ...rest }) => ({
+    ...rest,
+    size: 'any',
+    endedAtUs: rest.startedAtUs + idleUs + rest.busySpansUs.reduce((sum, us) => sum + us, 0),
+    keptUs: Math.floor((idleUs * keptShare) / 100),
+  }));

@@ -1,57 +1,19 @@
 /** `ebb simulate`: replays a trace on platforms and says what each costs and how slow it gets. */
 import { type Command, Option } from 'commander';
-import { CodedError } from '../../metering/errors.ts';
 import { PRICE_BOOK_IDS } from '../../metering/prices/catalogue.ts';
 import { PICKS } from '../../simulator/platforms/instances.ts';
 import { PLATFORM_NAMES, type PlatformName } from '../../simulator/platforms/platform.ts';
 import { comparisonTable } from '../../simulator/report/table.ts';
 import { simulate } from '../../simulator/run.ts';
 import { SCENARIO_KEYS, type ScenarioInput } from '../../simulator/scenario.ts';
-import { readTraceFile } from '../../simulator/traces/file.ts';
-import { TRACE_FORMATS, type TraceOptions } from '../../simulator/traces/format.ts';
-import { DURATION_UNITS, TIME_UNITS } from '../../simulator/traces/time.ts';
-import { decimalNumber, flagOf, list, wholeNumber } from '../option-values.ts';
+import { loadWorkload, type WorkloadOptions } from '../../simulator/traces/load.ts';
+import { decimalNumber, list, wholeNumber } from '../option-values.ts';
 import type { Output } from '../output.ts';
+import { inFlags, splitTraceOptions, traceOptions, WORKLOAD_KEYS } from '../trace-options.ts';
 import { EBB_VERSION } from '../version.ts';
-
-const TRACE_KEYS: readonly (keyof TraceOptions)[] = [
-  'format',
-  'csvTime',
-  'csvDuration',
-  'csvTimeUnit',
-  'csvDurationUnit',
-  'csvFunction',
-  'csvMemory',
-];
 
 function coldStart(text: string): number | 'trace' {
   return text === 'trace' ? 'trace' : decimalNumber(3_600_000)(text);
-}
-
-function traceOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--format <name>', 'format of the trace')
-        .choices(['auto', ...TRACE_FORMATS])
-        .default('auto'),
-    )
-    .option('--csv-time <column>', 'for any CSV: the column of arrival times')
-    .option(
-      '--csv-duration <column>',
-      'for any CSV: the column of durations, or a linear expression in columns, such as 0.05+0.02*GeneratedTokens',
-    )
-    .addOption(
-      new Option('--csv-time-unit <unit>', 'unit of the times (default: found from the first row)').choices([
-        ...TIME_UNITS,
-      ]),
-    )
-    .addOption(
-      new Option('--csv-duration-unit <unit>', 'unit of the durations (default: s)').choices([
-        ...DURATION_UNITS,
-      ]),
-    )
-    .option('--csv-function <column>', 'for any CSV: the column of function names')
-    .option('--csv-memory <column>', 'for any CSV: the column of configured memory (MB)');
 }
 
 function scenarioOptions(command: Command): Command {
@@ -112,39 +74,35 @@ function scenarioOptions(command: Command): Command {
     .option('--seed <n>', 'seed of all random draws', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1);
 }
 
-interface CommandOptions extends Omit<ScenarioInput, 'platforms'>, TraceOptions {
+interface CommandOptions extends Omit<ScenarioInput, 'platforms'>, WorkloadOptions {
   readonly platform?: PlatformName;
   readonly json?: boolean;
 }
 
-/** The simulator names its options as in code; here they are flags. */
-function inFlags(thrown: unknown): unknown {
-  if (!(thrown instanceof CodedError) || !['usage', 'config-invalid'].includes(thrown.code)) return thrown;
-  const keys = [...TRACE_KEYS, ...SCENARIO_KEYS].join('|');
-  const message = thrown.message.replace(
-    new RegExp(`\\b(?:${keys})\\b(?=:| is for)`, 'g'),
-    (key) => `--${flagOf(key)}`,
-  );
-  return new CodedError(thrown.code, message, thrown.details);
-}
-
-async function run(file: string, options: CommandOptions, output: Output): Promise<void> {
+async function run(file: string | undefined, options: CommandOptions, output: Output): Promise<void> {
   const { json, platform, ...given } = options;
-  const traceOptions: Record<string, unknown> = {};
-  const scenario: Record<string, unknown> = platform ? { platforms: [platform] } : {};
-  for (const [key, value] of Object.entries(given)) {
-    ((TRACE_KEYS as readonly string[]).includes(key) ? traceOptions : scenario)[key] = value;
-  }
-  const result = await replay(file, traceOptions, scenario, output).catch((thrown: unknown) => {
-    throw inFlags(thrown);
+  const { trace, others } = splitTraceOptions(given);
+  // One seed for all: what the trace draws and what the platforms draw are streams of their own.
+  const scenario: ScenarioInput = {
+    ...others,
+    seed: trace.seed,
+    ...(platform ? { platforms: [platform] } : {}),
+  };
+  const result = await replay(file, trace, scenario, output).catch((thrown: unknown) => {
+    throw inFlags(thrown, [...WORKLOAD_KEYS, ...SCENARIO_KEYS]);
   });
   if (json) output.json(result);
   else output.print(comparisonTable(result));
 }
 
-async function replay(file: string, options: TraceOptions, scenario: ScenarioInput, output: Output) {
-  output.progress(`reading ${file}`);
-  const trace = await readTraceFile(file, options);
+async function replay(
+  file: string | undefined,
+  options: WorkloadOptions,
+  scenario: ScenarioInput,
+  output: Output,
+) {
+  output.progress(`reading ${file ?? 'the workload'}`);
+  const trace = await loadWorkload(file ?? null, options);
   return simulate(trace, scenario, {
     version: EBB_VERSION,
     onProgress: (fraction) =>
@@ -159,10 +117,10 @@ export function addSimulate(program: Command, output: Output): void {
       'replay a trace on virtual machines, a PaaS and functions: what it costs, how slow it gets, what is wasted',
     )
     .argument(
-      '<trace>',
-      'trace file: an export of `ebb trace export`, Azure Functions 2021 CSV, the AWS sweep CSV, or any CSV',
+      '[trace]',
+      'trace file: an export of `ebb trace export`, a public trace, a log, or any CSV; none with --synthetic',
     );
   scenarioOptions(traceOptions(command))
     .option('--json', 'print the result as JSON')
-    .action((file: string, options: CommandOptions) => run(file, options, output));
+    .action((file: string | undefined, options: CommandOptions) => run(file, options, output));
 }

@@ -12,6 +12,7 @@ import type { Planned, Planner } from './planner.ts';
 /** A plan with the content of its files. */
 export interface LoadedPlan {
   readonly plan: LinkPlan;
+  /** The generated linking code; empty for a plan that needs none. */
   readonly script: string;
   readonly modules: readonly { readonly name: string; readonly bytes: Uint8Array }[];
 }
@@ -138,11 +139,12 @@ export class ArtifactStore {
       return bytes;
     };
     // All at once in one promise: a second one that failed unseen would end the process.
-    const [script, ...modules] = await Promise.all([plan.script, ...plan.modules].map(read));
+    const scripts = plan.linking === 'generated' ? [plan.script] : [];
+    const files = await Promise.all([...plan.modules, ...scripts].map(read));
     return {
       plan,
-      script: (script as Buffer).toString('utf8'),
-      modules: plan.modules.map((name, index) => ({ name, bytes: new Uint8Array(modules[index] as Buffer) })),
+      script: files[plan.modules.length]?.toString('utf8') ?? '',
+      modules: plan.modules.map((name, index) => ({ name, bytes: new Uint8Array(files[index] as Buffer) })),
     };
   }
 

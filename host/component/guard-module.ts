@@ -2,6 +2,7 @@
  * A core module becomes what runs here: with guards in its code where it can have them, with bounded memories in any
  * case. The seam between components and instrumentation; knows both, and no threads.
  */
+import { importMemory, type MemoryType } from './import-memory.ts';
 import { type InstrumentOptions, instrument } from './instrument/instrument.ts';
 import { createMemory, type DefinedMemory } from './instrument/memories.ts';
 import { LIMITS_IMPORT, type LimitCells } from './limit-cells.ts';
@@ -20,6 +21,8 @@ export interface GuardedModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Undefined for a module without guards in its code. */
   readonly guard: Guard | undefined;
+  /** The memory that it imports from a pool. */
+  readonly pooled: MemoryType | undefined;
 }
 
 /** As many as V8 lets a table have (10 000 000) would take 80 MB; no known toolchain makes a guest with more than this. */
@@ -30,11 +33,17 @@ const GUARDS: Omit<InstrumentOptions, 'memoryBytesMax'> = {
   tableElementsMax: TABLE_ELEMENTS_MAX,
 };
 
-/** @throws CodedError `component-invalid` when a memory or table starts above its limit. */
-export function guardModule(module: Uint8Array, memoryBytesMax: number): GuardedModule {
-  const result = instrument(module, { ...GUARDS, memoryBytesMax });
-  if (result.ok) return { bytes: result.module, guard: result.memories };
-  return { bytes: limitMemory(module, memoryBytesMax), guard: undefined };
+/**
+ * @param canPool whether its instances may take their memory from a pool.
+ * @throws CodedError `component-invalid` when a memory or table starts above its limit.
+ */
+export function guardModule(module: Uint8Array, memoryBytesMax: number, canPool: boolean): GuardedModule {
+  const imported = canPool ? importMemory(module, memoryBytesMax) : undefined;
+  const pooled = imported?.memory;
+  const bytes = imported?.bytes ?? module;
+  const result = instrument(bytes, { ...GUARDS, memoryBytesMax });
+  if (result.ok) return { bytes: result.module, guard: result.memories, pooled };
+  return { bytes: limitMemory(bytes, memoryBytesMax), guard: undefined, pooled };
 }
 
 export const deadlinesOf = (modules: readonly GuardedModule[]): Deadlines =>

@@ -1,11 +1,15 @@
 /**
- * A compiled component and host functions become one instance. The other half of the seam to plan.ts: nothing
- * outside these two files knows how a component is linked.
+ * A compiled component becomes instances. The other half of the seam to plan.ts: nothing outside these two knows how
+ * a component is linked.
  */
-import { Script } from 'node:vm';
-import { type Guard, guardedImports } from './guard-module.ts';
+import type { ExecutionContext } from '../wasi/imports.ts';
+import type { Guard } from './guard-module.ts';
+import type { MemoryType } from './import-memory.ts';
 import type { LimitCells } from './limit-cells.ts';
-import type { CompiledComponent } from './module-cache.ts';
+import { DirectComponent } from './link-direct.ts';
+import { GeneratedComponent } from './link-generated.ts';
+import type { MemoryPool } from './memory-pool.ts';
+import type { LinkPlan } from './plan.ts';
 
 /** Host interfaces by their name without version, as the linking code asks for them. */
 export type HostFunctions = Readonly<Record<string, object>>;
@@ -16,61 +20,38 @@ export interface GuestInstance {
   handle(request: object, responseOut: object): void;
   /** The size of all its linear memories now, which is their largest, since memories never shrink. */
   memoryBytes(): number;
+  /** Gives back what can be used again; to be called once, when the instance is never entered again. */
+  release(): void;
 }
 
-type Imports = WebAssembly.Imports;
-type Instantiate = (
-  getCoreModule: (name: string) => WebAssembly.Module,
-  imports: HostFunctions,
-  instantiateCore: (module: WebAssembly.Module, imports?: Imports) => WebAssembly.Instance,
-) => Readonly<Record<string, { handle(request: object, responseOut: object): void }>>;
-
 /** A component that is ready to be instantiated in this thread. */
-export class LinkedComponent {
-  readonly #modules: Readonly<Record<string, WebAssembly.Module>>;
-  readonly #guards = new Map<WebAssembly.Module, Guard>();
-  readonly #cells: LimitCells;
-  readonly #instantiate: Instantiate;
-  readonly #handlerExport: string;
+export interface LinkedComponent {
+  /** Makes an instance with everything in it new. Throws when the guest traps while it starts. */
+  instantiate(context: ExecutionContext): GuestInstance;
+}
 
-  /** @param cells through which its instances are limited. */
-  constructor({ plan, script, modules, guards }: CompiledComponent, cells: LimitCells) {
-    this.#modules = modules;
-    this.#cells = cells;
-    for (const [name, guard] of Object.entries(guards))
-      this.#guards.set(modules[name] as WebAssembly.Module, guard);
-    this.#handlerExport = plan.exports.find((name) =>
-      name.startsWith('wasi:http/incoming-handler@'),
-    ) as string;
-    // Evaluated as a script, not imported: an imported module could never be unloaded again.
-    const source = script.replace(/^export (?=function |const )/gm, '');
-    const evaluated = new Script(`(() => {${source}\nreturn instantiate;})()`, {
-      filename: `${plan.version}.js`,
-    });
-    this.#instantiate = evaluated.runInThisContext() as Instantiate;
-  }
+/** What is left of a plan once its files are compiled. */
+export interface LinkInput {
+  readonly plan: LinkPlan;
+  /** The generated linking code; empty where there is none. */
+  readonly script: string;
+  readonly modules: Readonly<Record<string, WebAssembly.Module>>;
+  /** The memory that a module imports since it was rewritten, by the module's name. */
+  readonly memories: Readonly<Record<string, MemoryType>>;
+  /** What a module imports since it has guards in its code, by the module's name. */
+  readonly guards: Readonly<Record<string, Guard>>;
+}
 
-  /** Makes an instance with everything in it new. */
-  instantiate(host: HostFunctions): GuestInstance {
-    const memories = new Set<WebAssembly.Memory>();
-    const instantiateCore = (module: WebAssembly.Module, imports?: Imports) => {
-      const guard = this.#guards.get(module);
-      const all = guard ? guardedImports(imports, guard, this.#cells) : imports;
-      const instance = new WebAssembly.Instance(module, all);
-      for (const exported of Object.values(instance.exports)) {
-        if (exported instanceof WebAssembly.Memory) memories.add(exported);
-      }
-      return instance;
-    };
-    const exports = this.#instantiate(
-      (name) => this.#modules[name] as WebAssembly.Module,
-      host,
-      instantiateCore,
-    );
-    const handler = exports[this.#handlerExport];
-    return {
-      handle: (request, responseOut) => handler?.handle(request, responseOut),
-      memoryBytes: () => [...memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0),
-    };
-  }
+/** What the instances of one thread share. */
+export interface LinkSurroundings {
+  readonly pool: MemoryPool;
+  /** Through these, guarded instances are limited. */
+  readonly cells: LimitCells;
+}
+
+export function linkComponent(input: LinkInput, surroundings: LinkSurroundings): LinkedComponent {
+  const { plan } = input;
+  return plan.linking === 'direct'
+    ? new DirectComponent(plan, input, surroundings)
+    : new GeneratedComponent(plan, input, surroundings.cells);
 }

@@ -3,18 +3,33 @@
  * happens once however many requests wait for it.
  */
 import { CodedError } from '../../metering/errors.ts';
-import type { ArtifactStore } from './artifact-store.ts';
-import { type Guard, type GuardedModule, guardModule } from './guard-module.ts';
-import type { LinkPlan } from './plan.ts';
+import type { ArtifactStore, LoadedPlan } from './artifact-store.ts';
+import { type Guard, guardModule } from './guard-module.ts';
+import type { MemoryType } from './import-memory.ts';
+import type { LinkInput } from './link.ts';
 
 /** What a worker needs to make instances of one component. */
-export interface CompiledComponent {
-  readonly plan: LinkPlan;
-  readonly script: string;
-  readonly modules: Readonly<Record<string, WebAssembly.Module>>;
-  /** By the names of modules, where they have guards in their code. */
-  readonly guards: Readonly<Record<string, Guard>>;
+export interface CompiledComponent extends LinkInput {
   readonly codeBytes: number;
+}
+
+/** Compiles core modules, with guards in their code and bounded memories, imported where the plan is direct. */
+export async function compileModules(
+  { plan, script, modules }: LoadedPlan,
+  memoryBytesMax: number,
+): Promise<CompiledComponent> {
+  const compiled: Record<string, WebAssembly.Module> = {};
+  const memories: Record<string, MemoryType> = {};
+  const guards: Record<string, Guard> = {};
+  let codeBytes = script.length;
+  for (const { name, bytes } of modules) {
+    const guarded = guardModule(bytes, memoryBytesMax, plan.linking === 'direct');
+    if (guarded.pooled) memories[name] = guarded.pooled;
+    if (guarded.guard) guards[name] = guarded.guard;
+    compiled[name] = await WebAssembly.compile(guarded.bytes);
+    codeBytes += guarded.bytes.length;
+  }
+  return { plan, script, modules: compiled, memories, guards, codeBytes };
 }
 
 interface Entry {
@@ -72,25 +87,12 @@ export class ModuleCache {
   }
 
   async #compile(version: string): Promise<CompiledComponent> {
-    const { plan, script, modules } = await this.#store.load(version);
-    const compiled: Record<string, WebAssembly.Module> = {};
-    const guards: Record<string, Guard> = {};
-    let codeBytes = script.length;
-    for (const { name, bytes } of modules) {
-      const guarded = this.#guarded(version, bytes);
-      if (guarded.guard) guards[name] = guarded.guard;
-      compiled[name] = await WebAssembly.compile(guarded.bytes);
-      codeBytes += guarded.bytes.length;
-    }
-    return { plan, script, modules: compiled, guards, codeBytes };
-  }
-
-  /** What was deployed under a larger limit is not the fault of the caller who meets it now. */
-  #guarded(version: string, bytes: Uint8Array): GuardedModule {
     try {
-      return guardModule(bytes, this.#memoryBytesMax);
+      return await compileModules(await this.#store.load(version), this.#memoryBytesMax);
     } catch (thrown) {
-      const message = `the component ${version} does not fit the settings of this host: ${String(thrown)}`;
+      if (!(thrown instanceof CodedError) || thrown.code !== 'component-invalid') throw thrown;
+      // What was deployed under a larger limit is not the fault of the caller who meets it now.
+      const message = `the component ${version} does not fit the settings of this host: ${thrown.message}`;
       throw new CodedError('internal', message);
     }
   }

@@ -15,6 +15,7 @@ declare namespace WebAssembly {
       readonly address?: 'i32' | 'i64';
     });
     readonly buffer: ArrayBuffer;
+    grow(pages: number): number;
   }
   type Imports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   class Instance {
