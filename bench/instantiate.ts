@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { buildExamples } from '../guests/build.ts';
+import { LimitCells } from '../host/component/limit-cells.ts';
 import type { LinkedComponent } from '../host/component/link.ts';
 import { linkComponent } from '../host/component/link.ts';
 import { MemoryPool } from '../host/component/memory-pool.ts';
@@ -36,7 +37,10 @@ async function linked(
   const script = plan.linking === 'generated' ? files.find(({ name }) => name === plan.script) : undefined;
   const modules = files.filter(({ name }) => plan.modules.includes(name));
   const text = script ? Buffer.from(script.bytes).toString() : '';
-  return linkComponent(await compileModules({ plan, script: text, modules }, MEMORY_BYTES_MAX), pool);
+  return linkComponent(await compileModules({ plan, script: text, modules }, MEMORY_BYTES_MAX), {
+    pool,
+    cells: new LimitCells(),
+  });
 }
 
 const ASK = {

@@ -16,6 +16,8 @@ export interface HostConfig {
   readonly workers: number;
   /** Longest that one execution may take, start-up included. */
   readonly timeLimitMs: number;
+  /** Most processor time that one execution may use, start-up included. */
+  readonly cpuLimitMs: number;
   /** Largest linear memory of an instance. */
   readonly memoryMb: number;
   /** Largest request body. */
@@ -42,6 +44,8 @@ export interface NumberSetting {
   readonly min: number;
   readonly max: number;
   readonly unit: string;
+  /** Another setting whose value it has when it is not given, instead of the default. */
+  readonly sameAs?: 'timeLimitMs';
 }
 
 const number = (value: number, min: number, max: number, unit: string): NumberSetting => ({
@@ -56,6 +60,7 @@ export const NUMBER_SETTINGS = {
   adminPort: number(7071, 0, 65_535, 'port'),
   workers: number(2, 1, 256, 'threads'),
   timeLimitMs: number(10_000, 1, 3_600_000, 'ms'),
+  cpuLimitMs: { ...number(10_000, 1, 3_600_000, 'ms'), sameAs: 'timeLimitMs' },
   memoryMb: number(128, 1, 4_096, 'MB'),
   requestMb: number(10, 0, 1_024, 'MB'),
   responseMb: number(10, 0, 1_024, 'MB'),
@@ -88,8 +93,9 @@ export function hostConfig(given: Given = {}): HostConfig {
     faults.push(`allowOutbound: expected a list, got ${JSON.stringify(patterns)}`);
   const allowOutbound: readonly unknown[] = Array.isArray(patterns) ? [...patterns] : [];
   const settings: Record<string, unknown> = { allowOutbound: Object.freeze(allowOutbound) };
-  for (const [name, setting] of Object.entries(NUMBER_SETTINGS)) {
-    const value = given[name as keyof typeof NUMBER_SETTINGS] ?? setting.default;
+  for (const [name, setting] of Object.entries<NumberSetting>(NUMBER_SETTINGS)) {
+    const fallback = setting.sameAs === undefined ? setting.default : settings[setting.sameAs];
+    const value = given[name as keyof typeof NUMBER_SETTINGS] ?? fallback;
     const fault = numberFault(name, setting, value);
     if (fault) faults.push(fault);
     settings[name] = value;

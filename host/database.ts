@@ -38,6 +38,8 @@ const MIGRATIONS: readonly string[] = [
      warmth TEXT NOT NULL,
      log TEXT NOT NULL
    ) STRICT;`,
+  // What was deployed before is planned again, and toolchains make nothing that cannot have checks.
+  `ALTER TABLE versions ADD COLUMN deadlines TEXT NOT NULL DEFAULT 'checks';`,
 ];
 
 function migrate(database: HostDatabase): void {

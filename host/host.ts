@@ -148,13 +148,14 @@ export class Host {
 
   #openPool(memoryBytesMax: number): WorkerPool {
     const { config, nestedCalls } = this;
-    const { workers, queueLimit, queueTimeoutMs, timeLimitMs } = config;
+    const { workers, queueLimit, queueTimeoutMs, timeLimitMs, cpuLimitMs } = config;
     const responseBytesMax = toBytes(config.responseMb);
     return new WorkerPool({
       workers,
       queueLimit,
       queueTimeoutMs,
       timeLimitMs,
+      cpuLimitMs,
       memoryBytesMax,
       responseBytesMax,
       outboundPolicy: new OutboundPolicy(config.allowOutbound),

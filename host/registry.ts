@@ -1,5 +1,6 @@
 /** The deployed functions: which name runs which version. In memory for requests, in SQLite for restarts. */
 import { CodedError } from '../metering/errors.ts';
+import type { Deadlines } from './component/guard-module.ts';
 import type { LinkPlan } from './component/plan.ts';
 import type { HostDatabase } from './database.ts';
 
@@ -14,6 +15,8 @@ export interface DeployedFunction {
   readonly exports: readonly string[];
   /** How its instances are linked. */
   readonly linking: string;
+  /** How one that does not return is stopped. */
+  readonly deadlines: Deadlines;
   readonly deployedAtMs: number;
 }
 
@@ -36,6 +39,7 @@ interface Row {
   readonly imports: string;
   readonly exports: string;
   readonly linking: string;
+  readonly deadlines: Deadlines;
 }
 
 const fromRow = (row: Row): DeployedFunction => ({
@@ -45,6 +49,7 @@ const fromRow = (row: Row): DeployedFunction => ({
   imports: JSON.parse(row.imports) as string[],
   exports: JSON.parse(row.exports) as string[],
   linking: row.linking,
+  deadlines: row.deadlines,
   deployedAtMs: row.deployed_at_ms,
 });
 
@@ -79,17 +84,26 @@ export class Registry {
 
   /** Lets a name run a planned component from now on. Durable when it returns. */
   deploy(name: string, plan: LinkPlan, deployedAtMs: number): DeployedFunction {
-    const { version, componentBytes, imports, exports, linking } = plan;
+    const { version, componentBytes, imports, exports, linking, deadlines } = plan;
     this.#database.transaction(() => {
       this.#database
-        .prepare('INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?)')
-        .run(version, componentBytes, JSON.stringify(imports), JSON.stringify(exports), linking);
+        .prepare('INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?)')
+        .run(version, componentBytes, JSON.stringify(imports), JSON.stringify(exports), linking, deadlines);
       this.#database
         .prepare('INSERT OR REPLACE INTO functions VALUES (?, ?, ?)')
         .run(name, version, deployedAtMs);
       this.#database.exec(FORGET_UNUSED);
     })();
-    const deployed = { name, version, size: componentBytes, imports, exports, linking, deployedAtMs };
+    const deployed = {
+      name,
+      version,
+      size: componentBytes,
+      imports,
+      exports,
+      linking,
+      deadlines,
+      deployedAtMs,
+    };
     this.#functions.set(name, deployed);
     return deployed;
   }

@@ -3,9 +3,13 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Outbound, OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
 import { type AnswerMessage, NEWS_INDEX } from './worker-messages.ts';
 
+/** The guest has passed a limit while it waited. */
+export class WaitStopped extends Error {}
+
 export class Mailbox implements Outbound {
   readonly #port: MessagePort;
   readonly #news: Int32Array;
+  readonly #isStopped: () => boolean;
   readonly #post: (id: number, request: OutboundRequest) => void;
   readonly #answers = new Map<number, OutboundAnswer>();
   #lastId = 0;
@@ -15,10 +19,12 @@ export class Mailbox implements Outbound {
     port: MessagePort,
     shared: SharedArrayBuffer,
     post: (id: number, request: OutboundRequest) => void,
+    isStopped: () => boolean,
   ) {
     this.#port = port;
     this.#news = new Int32Array(shared);
     this.#post = post;
+    this.#isStopped = isStopped;
   }
 
   /** Forgets what the execution before has asked for; late answers to it are dropped. */
@@ -41,6 +47,8 @@ export class Mailbox implements Outbound {
   readonly wait = (timeoutMs: number): void => {
     // The counter is read first: an answer that comes after the look into the mailbox has changed it by then.
     const seen = Atomics.load(this.#news, NEWS_INDEX);
+    // It comes with news: whoever stops a guest raises the counter after the flag.
+    if (this.#isStopped()) throw new WaitStopped('the guest was stopped while it waited');
     if (this.#collect() > 0) return;
     Atomics.wait(this.#news, NEWS_INDEX, seen, timeoutMs);
     this.#collect();

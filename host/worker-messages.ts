@@ -2,6 +2,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ErrorCode } from '../metering/errors.ts';
 import type { Outcome } from '../metering/execution.ts';
+import type { StopReason } from './component/limit-cells.ts';
 import type { CompiledComponent } from './component/module-cache.ts';
 import type { RequestData, ResponseData } from './wasi/http-incoming.ts';
 import type { OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
@@ -18,7 +19,11 @@ export interface WorkerStart {
   readonly answers: MessagePort;
   /** `NEWS_INDEX` as 32-bit integers: raised after each answer, and what a blocked worker waits on. */
   readonly shared: SharedArrayBuffer;
+  /** The cells through which what it runs is limited. */
+  readonly limits: WebAssembly.Memory;
   readonly responseBytesMax: number;
+  readonly timeLimitMs: number;
+  readonly cpuLimitMs: number;
 }
 
 export type ToWorker =
@@ -49,4 +54,13 @@ export interface RunResult {
   readonly memoryBytesPeak: number;
   /** What the guest wrote to stdout and stderr, cut at a limit. */
   readonly log: string;
+}
+
+/** What a caller is told of a guest that was stopped. */
+export function limitMessage(
+  passed: StopReason,
+  { timeLimitMs, cpuLimitMs }: { readonly timeLimitMs: number; readonly cpuLimitMs: number },
+): string {
+  if (passed === 'time') return `the guest ran longer than its time limit of ${timeLimitMs} ms`;
+  return `the guest used more processor time than its limit of ${cpuLimitMs} ms`;
 }

@@ -1,5 +1,6 @@
 /** One worker thread as the pool sees it: what it runs, what it has loaded, and how it is cut off. */
 import { MessageChannel, Worker } from 'node:worker_threads';
+import { LimitCells, type StopReason } from './component/limit-cells.ts';
 import type { CompiledComponent } from './component/module-cache.ts';
 import type { NestedCalls } from './nested-calls.ts';
 import { type OutboundLimits, sendOutbound } from './outbound-client.ts';
@@ -11,6 +12,7 @@ import {
   type AnswerMessage,
   CPU_STARTED_INDEX,
   type FromWorker,
+  limitMessage,
   NEWS_INDEX,
   type RunResult,
   SHARED_BYTES,
@@ -20,6 +22,7 @@ import {
 
 export interface SlotSettings {
   readonly timeLimitMs: number;
+  readonly cpuLimitMs: number;
   readonly memoryBytesMax: number;
   readonly responseBytesMax: number;
   readonly outboundPolicy: OutboundPolicy;
@@ -30,10 +33,14 @@ export interface SlotSettings {
 /** Outbound requests that one execution may have under way at once. */
 const OUTBOUND_PENDING_MAX = 64;
 
+/** How long a guest has to come to a check, or its host call to an end, before its thread is ended. */
+const STOP_GRACE_MS = 500;
+
 interface Running {
   readonly level: number;
   readonly startedMs: number;
-  readonly timer: NodeJS.Timeout;
+  readonly hasChecks: boolean;
+  readonly timers: Set<NodeJS.Timeout>;
   /** Ends what it has asked of others; made when it first asks. */
   abort: AbortController | undefined;
   readonly finish: (result: RunResult) => void;
@@ -58,6 +65,7 @@ export class WorkerSlot {
   readonly #events: SlotEvents;
   readonly #worker: Worker;
   readonly #shared = new SharedArrayBuffer(SHARED_BYTES);
+  readonly #cells = new LimitCells();
   readonly #answers: MessagePort;
   readonly #loaded = new Set<string>();
   #state: 'starting' | 'idle' | 'busy' | 'gone' = 'starting';
@@ -73,7 +81,10 @@ export class WorkerSlot {
     const workerData: WorkerStart = {
       answers: port2,
       shared: this.#shared,
+      limits: this.#cells.memory,
       responseBytesMax: settings.responseBytesMax,
+      timeLimitMs: settings.timeLimitMs,
+      cpuLimitMs: settings.cpuLimitMs,
     };
     this.#worker = new Worker(siblingModule(import.meta.url, 'worker'), {
       workerData,
@@ -128,10 +139,22 @@ export class WorkerSlot {
       this.#post({ type: 'load', component });
     }
     return new Promise((resolve) => {
-      const timer = setTimeout(() => void this.#cutOffAtTimeLimit(), this.#settings.timeLimitMs);
       const startedMs = performance.now();
-      this.#running = { level, startedMs, timer, abort: undefined, finish: resolve, outboundPending: 0 };
+      const hasChecks = component.plan.deadlines === 'checks';
+      const timers = new Set<NodeJS.Timeout>();
+      const running: Running = {
+        level,
+        startedMs,
+        hasChecks,
+        timers,
+        abort: undefined,
+        finish: resolve,
+        outboundPending: 0,
+      };
+      this.#running = running;
+      this.#cells.allow();
       this.#post({ type: 'run', version, request });
+      this.#startTimers(running);
     });
   }
 
@@ -181,7 +204,7 @@ export class WorkerSlot {
     const running = this.#running;
     if (!running) return;
     this.#running = undefined;
-    clearTimeout(running.timer);
+    for (const timer of running.timers) clearTimeout(timer);
     running.abort?.abort();
     running.finish(result);
   }
@@ -195,6 +218,10 @@ export class WorkerSlot {
     running.outboundPending--;
     if (this.#running !== running) return;
     this.#answers.postMessage({ id, answer } satisfies AnswerMessage);
+    this.#wake();
+  }
+
+  #wake(): void {
     const news = new Int32Array(this.#shared);
     Atomics.add(news, NEWS_INDEX, 1);
     Atomics.notify(news, NEWS_INDEX);
@@ -214,17 +241,51 @@ export class WorkerSlot {
     });
   }
 
-  /** Ends the thread: the only way to stop a guest that does not return. */
-  async #cutOffAtTimeLimit(): Promise<void> {
+  #startTimers(running: Running): void {
+    const { timeLimitMs, cpuLimitMs } = this.#settings;
+    this.#after(running, timeLimitMs, () => this.#stop(running, 'time'));
+    // Nobody uses more processor time than passes.
+    if (cpuLimitMs < timeLimitMs) this.#after(running, cpuLimitMs, () => void this.#checkCpu(running));
+  }
+
+  #after(running: Running, delayMs: number, then: () => void): void {
+    const timer = setTimeout(() => {
+      running.timers.delete(timer);
+      then();
+    }, delayMs);
+    running.timers.add(timer);
+  }
+
+  async #checkCpu(running: Running): Promise<void> {
+    const runUs = Math.ceil((performance.now() - running.startedMs) * 1_000);
+    const leftMs = this.#settings.cpuLimitMs - (await this.#cpuUsSinceStart(runUs)) / 1_000;
+    if (this.#running !== running) return;
+    if (leftMs <= 0) this.#stop(running, 'cpu');
+    else this.#after(running, Math.ceil(leftMs), () => void this.#checkCpu(running));
+  }
+
+  /** Makes the guest trap at its next check or in its wait; where that does not happen, its thread has to go. */
+  #stop(running: Running, passed: StopReason): void {
+    if (!running.hasChecks) {
+      void this.#cutOff(passed);
+      return;
+    }
+    this.#cells.stop(passed);
+    this.#wake();
+    this.#after(running, STOP_GRACE_MS, () => void this.#cutOff(passed));
+  }
+
+  /** Ends the thread, and with it what it runs. */
+  async #cutOff(passed: StopReason): Promise<void> {
     const running = this.#running;
     if (!running) return;
     const runUs = Math.ceil((performance.now() - running.startedMs) * 1_000);
     const cpuUs = await this.#cpuUsSinceStart(runUs);
     if (this.#running !== running) return;
-    const { timeLimitMs, memoryBytesMax } = this.#settings;
-    const message = `the guest ran longer than its time limit of ${timeLimitMs} ms`;
+    const message = limitMessage(passed, this.#settings);
     // What its memory had grown to is lost with the thread; the limit is what it cannot have passed.
-    this.#settle({ ...cutOff('time-limit', message), runUs, cpuUs, memoryBytesPeak: memoryBytesMax });
+    const { memoryBytesMax: memoryBytesPeak } = this.#settings;
+    this.#settle({ ...cutOff('time-limit', message), runUs, cpuUs, memoryBytesPeak });
     const ended = this.terminate();
     this.#events.onGone(this);
     await ended;

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ErrorCode } from '../metering/errors.ts';
 import type { Outcome } from '../metering/execution.ts';
+import { LimitCells } from './component/limit-cells.ts';
 import { type GuestInstance, type LinkedComponent, linkComponent } from './component/link.ts';
 import { MemoryPool } from './component/memory-pool.ts';
 import { Allowance } from './wasi/http-bodies.ts';
@@ -17,6 +18,7 @@ import { Mailbox } from './worker-mailbox.ts';
 import {
   CPU_STARTED_INDEX,
   type FromWorker,
+  limitMessage,
   type RunResult,
   type ToWorker,
   type WorkerStart,
@@ -24,8 +26,12 @@ import {
 
 const start = workerData as WorkerStart;
 const post = (message: FromWorker): void => parentPort?.postMessage(message);
-const mailbox = new Mailbox(start.answers, start.shared, (id, request) =>
-  post({ type: 'outbound', id, request }),
+const cells = new LimitCells(start.limits);
+const mailbox = new Mailbox(
+  start.answers,
+  start.shared,
+  (id, request) => post({ type: 'outbound', id, request }),
+  () => cells.stopReason !== undefined,
 );
 const cpuStarted = new Float64Array(start.shared);
 const components = new Map<string, LinkedComponent>();
@@ -74,6 +80,8 @@ function endingOfThrown(thrown: unknown, outparam: ResponseOutparam, method: str
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   if (thrown instanceof ResponseTooLarge)
     return failed('response-too-large', 'guest-response-too-large', message);
+  const passed = cells.stopReason;
+  if (passed) return failed('time-limit', 'guest-time-limit', limitMessage(passed, start));
   return failed('trap', 'guest-trap', `the guest trapped: ${message}`);
 }
 
@@ -151,7 +159,7 @@ parentPort?.on('message', (message: ToWorker) => {
   switch (message.type) {
     case 'load': {
       const { component } = message;
-      components.set(component.plan.version, linkComponent(component, memoryPool));
+      components.set(component.plan.version, linkComponent(component, { pool: memoryPool, cells }));
       return;
     }
     case 'unload':

@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import { LimitCells } from '../host/component/limit-cells.ts';
 import { type LinkedComponent, linkComponent } from '../host/component/link.ts';
 import { MemoryPool } from '../host/component/memory-pool.ts';
 import { compileModules } from '../host/component/module-cache.ts';
@@ -54,7 +55,10 @@ export async function link(component: Uint8Array, linking: Linking): Promise<Run
   const modules = files.filter(({ name }) => plan.modules.includes(name));
   const text = script ? Buffer.from(script.bytes).toString() : '';
   const pool = new MemoryPool();
-  const linked = linkComponent(await compileModules({ plan, script: text, modules }, MEMORY_BYTES_MAX), pool);
+  const linked = linkComponent(await compileModules({ plan, script: text, modules }, MEMORY_BYTES_MAX), {
+    pool,
+    cells: new LimitCells(),
+  });
   return { plan, linked, pool, run: (ask = {}) => run(linked, ask) };
 }
 

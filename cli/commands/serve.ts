@@ -1,6 +1,6 @@
 /** `ebb serve`: runs a host until it is told to stop. */
 import type { Command } from 'commander';
-import { type HostConfig, hostConfig, NUMBER_SETTINGS } from '../../host/config.ts';
+import { type HostConfig, hostConfig, NUMBER_SETTINGS, type NumberSetting } from '../../host/config.ts';
 import { startHost } from '../../host/server.ts';
 import { CodedError } from '../../metering/errors.ts';
 import { flagOf, list, wholeNumber } from '../option-values.ts';
@@ -11,6 +11,7 @@ const DESCRIPTIONS: Readonly<Record<keyof typeof NUMBER_SETTINGS, string>> = {
   adminPort: 'admin listener; 0 takes a free port',
   workers: 'worker threads that run functions side by side',
   timeLimitMs: 'longest that one execution may take',
+  cpuLimitMs: 'most processor time that one execution may use; without it, as much as it may take',
   memoryMb: 'largest linear memory of an instance',
   requestMb: 'largest request body',
   responseMb: 'largest response body',
@@ -33,15 +34,19 @@ export function addServe(program: Command, output: Output): void {
       list,
     )
     .option('--json', 'print the addresses as JSON');
-  for (const [name, setting] of Object.entries(NUMBER_SETTINGS)) {
+  for (const [name, setting] of Object.entries<NumberSetting>(NUMBER_SETTINGS)) {
     const { min, max, unit } = setting;
     const description = `${DESCRIPTIONS[name as keyof typeof NUMBER_SETTINGS]} (${unit}, ${min} to ${max})`;
-    command.option(`--${flagOf(name)} <n>`, description, wholeNumber(min, max), setting.default);
+    command.option(`--${flagOf(name)} <n>`, description, wholeNumber(min, max), defaultOf(setting));
   }
   command.action(async ({ json, ...settings }: HostConfig & { readonly json?: boolean }) => {
     await serve(hostConfig(settings), output, json === true);
   });
 }
+
+/** None in commander's sense for a setting that takes another one's value: that is only known once all are read. */
+const defaultOf = ({ sameAs, default: value }: NumberSetting): number | undefined =>
+  sameAs === undefined ? value : undefined;
 
 async function serve(config: HostConfig, output: Output, json: boolean): Promise<void> {
   // Asked for before the host opens, so that a signal in between is not lost.

@@ -13,8 +13,10 @@ import { STRING_CODECS } from '../wasi/core/strings.ts';
 import { CurrentContext } from '../wasi/current-context.ts';
 import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
 import type { LinkStep, Source, StepExport } from './direct-plan.ts';
+import { type Guard, guardedImports } from './guard-module.ts';
 import { MEMORY_IMPORT, type MemoryType } from './import-memory.ts';
-import type { GuestInstance, HostFunctions, LinkedComponent } from './link.ts';
+import { LIMITS_IMPORT, type LimitCells } from './limit-cells.ts';
+import type { GuestInstance, HostFunctions, LinkedComponent, LinkInput, LinkSurroundings } from './link.ts';
 import type { MemoryPool } from './memory-pool.ts';
 import type { DirectLinkPlan } from './plan.ts';
 
@@ -30,6 +32,8 @@ interface Instantiation {
   readonly imports: ImportObject;
   /** The memory to be imported, where the module was rewritten. */
   readonly memory: MemoryType | undefined;
+  /** Memories that it had of its own and that no pool has; each instance gets new ones. */
+  readonly unpooled: Guard;
   /** Exported memories of its own, where it was not. */
   readonly memoryNames: readonly string[];
   readonly before: ((memory: WebAssembly.Memory) => void)[];
@@ -55,6 +59,7 @@ const keyOf = ({ step, name }: StepExport): string => `${step} ${name}`;
 class Binding {
   readonly #plan: DirectLinkPlan;
   readonly #pool: MemoryPool;
+  readonly #cells: LimitCells;
   readonly #calls = new GuestCalls();
   readonly #handles = new HandleTable();
   readonly #context = new CurrentContext();
@@ -68,12 +73,12 @@ class Binding {
 
   constructor(
     plan: DirectLinkPlan,
-    modules: Readonly<Record<string, WebAssembly.Module>>,
-    memories: Readonly<Record<string, MemoryType>>,
-    pool: MemoryPool,
+    { modules, memories, guards }: LinkInput,
+    { pool, cells }: LinkSurroundings,
   ) {
     this.#plan = plan;
     this.#pool = pool;
+    this.#cells = cells;
     const steps = plan.steps.map((step): BoundStep => {
       if (step.kind !== 'instantiate') return step;
       const name = plan.modules[step.module] as string;
@@ -81,7 +86,11 @@ class Binding {
       const memory = memories[name];
       const own = WebAssembly.Module.exports(module).filter(({ kind }) => kind === 'memory');
       const memoryNames = memory ? [] : own.map((entry) => entry.name);
-      return { kind: 'instantiate', module, imports: bare(), memory, memoryNames, before: [], after: [] };
+      const imports: ImportObject = bare();
+      const unpooled = guards[name] ?? [];
+      if (guards[name]) groupOf(imports, LIMITS_IMPORT.module)[LIMITS_IMPORT.name] = cells.memory;
+      const bound = { module, imports, memory, unpooled, memoryNames, before: [], after: [] };
+      return { kind: 'instantiate', ...bound };
     });
     this.#steps = steps;
     for (const [index, step] of plan.steps.entries()) {
@@ -172,13 +181,15 @@ class Binding {
     this.#calls.rethrow();
   }
 
-  #instantiate({ module, imports, memory, before, after }: Instantiation): WebAssembly.Instance {
+  #instantiate(step: Instantiation): WebAssembly.Instance {
+    const { module, imports, memory, unpooled, before, after } = step;
     if (memory) {
       const taken = this.#pool.take(memory);
       this.#pooled.push({ memory: taken, type: memory });
       for (const handOver of before) handOver(taken);
     }
-    const instance = new WebAssembly.Instance(module, imports);
+    const all = unpooled.length > 0 ? guardedImports(imports, unpooled, this.#cells) : imports;
+    const instance = new WebAssembly.Instance(module, all);
     for (const handOver of after) handOver(instance.exports);
     return instance;
   }
@@ -228,13 +239,8 @@ export class DirectComponent implements LinkedComponent {
   readonly #bind: () => Binding;
   readonly #idle: Binding[] = [];
 
-  constructor(
-    plan: DirectLinkPlan,
-    modules: Readonly<Record<string, WebAssembly.Module>>,
-    memories: Readonly<Record<string, MemoryType>>,
-    pool: MemoryPool,
-  ) {
-    this.#bind = () => new Binding(plan, modules, memories, pool);
+  constructor(plan: DirectLinkPlan, input: LinkInput, surroundings: LinkSurroundings) {
+    this.#bind = () => new Binding(plan, input, surroundings);
   }
 
   instantiate(context: ExecutionContext): GuestInstance {

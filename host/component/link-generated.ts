@@ -1,23 +1,31 @@
 /** Makes instances by the code that jco generated for a component. */
 import { Script } from 'node:vm';
 import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
-import type { GuestInstance, HostFunctions, LinkedComponent } from './link.ts';
+import { type Guard, guardedImports } from './guard-module.ts';
+import type { LimitCells } from './limit-cells.ts';
+import type { GuestInstance, HostFunctions, LinkedComponent, LinkInput } from './link.ts';
 import type { GeneratedPlan } from './plan.ts';
 
 type Imports = WebAssembly.Imports;
 type Instantiate = (
   getCoreModule: (name: string) => WebAssembly.Module,
   imports: HostFunctions,
-  instantiateCore: (module: WebAssembly.Module, imports: Imports) => WebAssembly.Instance,
+  instantiateCore: (module: WebAssembly.Module, imports?: Imports) => WebAssembly.Instance,
 ) => Readonly<Record<string, { handle(request: object, responseOut: object): void }>>;
 
 export class GeneratedComponent implements LinkedComponent {
   readonly #modules: Readonly<Record<string, WebAssembly.Module>>;
+  readonly #guards = new Map<WebAssembly.Module, Guard>();
+  readonly #cells: LimitCells;
   readonly #instantiate: Instantiate;
   readonly #handlerExport: string;
 
-  constructor(plan: GeneratedPlan, script: string, modules: Readonly<Record<string, WebAssembly.Module>>) {
+  constructor(plan: GeneratedPlan, { script, modules, guards }: LinkInput, cells: LimitCells) {
     this.#modules = modules;
+    this.#cells = cells;
+    for (const [name, guard] of Object.entries(guards)) {
+      this.#guards.set(modules[name] as WebAssembly.Module, guard);
+    }
     this.#handlerExport = plan.exports.find((name) =>
       name.startsWith('wasi:http/incoming-handler@'),
     ) as string;
@@ -31,8 +39,10 @@ export class GeneratedComponent implements LinkedComponent {
 
   instantiate(context: ExecutionContext): GuestInstance {
     const memories = new Set<WebAssembly.Memory>();
-    const instantiateCore = (module: WebAssembly.Module, imports: Imports) => {
-      const instance = new WebAssembly.Instance(module, imports);
+    const instantiateCore = (module: WebAssembly.Module, imports?: Imports) => {
+      const guard = this.#guards.get(module);
+      const all = guard ? guardedImports(imports, guard, this.#cells) : imports;
+      const instance = new WebAssembly.Instance(module, all);
       for (const exported of Object.values(instance.exports)) {
         if (exported instanceof WebAssembly.Memory) memories.add(exported);
       }

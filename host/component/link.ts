@@ -3,7 +3,9 @@
  * a component is linked.
  */
 import type { ExecutionContext } from '../wasi/imports.ts';
+import type { Guard } from './guard-module.ts';
 import type { MemoryType } from './import-memory.ts';
+import type { LimitCells } from './limit-cells.ts';
 import { DirectComponent } from './link-direct.ts';
 import { GeneratedComponent } from './link-generated.ts';
 import type { MemoryPool } from './memory-pool.ts';
@@ -36,13 +38,20 @@ export interface LinkInput {
   readonly modules: Readonly<Record<string, WebAssembly.Module>>;
   /** The memory that a module imports since it was rewritten, by the module's name. */
   readonly memories: Readonly<Record<string, MemoryType>>;
+  /** What a module imports since it has guards in its code, by the module's name. */
+  readonly guards: Readonly<Record<string, Guard>>;
 }
 
-export function linkComponent(
-  { plan, script, modules, memories }: LinkInput,
-  pool: MemoryPool,
-): LinkedComponent {
+/** What the instances of one thread share. */
+export interface LinkSurroundings {
+  readonly pool: MemoryPool;
+  /** Through these, guarded instances are limited. */
+  readonly cells: LimitCells;
+}
+
+export function linkComponent(input: LinkInput, surroundings: LinkSurroundings): LinkedComponent {
+  const { plan } = input;
   return plan.linking === 'direct'
-    ? new DirectComponent(plan, modules, memories, pool)
-    : new GeneratedComponent(plan, script, modules);
+    ? new DirectComponent(plan, input, surroundings)
+    : new GeneratedComponent(plan, input, surroundings.cells);
 }

@@ -4,8 +4,8 @@
  */
 import { CodedError } from '../../metering/errors.ts';
 import type { ArtifactStore, LoadedPlan } from './artifact-store.ts';
-import { importMemory, type MemoryType } from './import-memory.ts';
-import { limitMemory } from './limit-memory.ts';
+import { type Guard, guardModule } from './guard-module.ts';
+import type { MemoryType } from './import-memory.ts';
 import type { LinkInput } from './link.ts';
 
 /** What a worker needs to make instances of one component. */
@@ -13,21 +13,23 @@ export interface CompiledComponent extends LinkInput {
   readonly codeBytes: number;
 }
 
-/** Compiles core modules, with their memories bounded, and imported where the plan is direct. */
+/** Compiles core modules, with guards in their code and bounded memories, imported where the plan is direct. */
 export async function compileModules(
   { plan, script, modules }: LoadedPlan,
   memoryBytesMax: number,
 ): Promise<CompiledComponent> {
   const compiled: Record<string, WebAssembly.Module> = {};
   const memories: Record<string, MemoryType> = {};
+  const guards: Record<string, Guard> = {};
   let codeBytes = script.length;
   for (const { name, bytes } of modules) {
-    const rewritten = plan.linking === 'direct' ? importMemory(bytes, memoryBytesMax) : undefined;
-    if (rewritten) memories[name] = rewritten.memory;
-    compiled[name] = await WebAssembly.compile(rewritten?.bytes ?? limitMemory(bytes, memoryBytesMax));
-    codeBytes += bytes.length;
+    const guarded = guardModule(bytes, memoryBytesMax, plan.linking === 'direct');
+    if (guarded.pooled) memories[name] = guarded.pooled;
+    if (guarded.guard) guards[name] = guarded.guard;
+    compiled[name] = await WebAssembly.compile(guarded.bytes);
+    codeBytes += guarded.bytes.length;
   }
-  return { plan, script, modules: compiled, memories, codeBytes };
+  return { plan, script, modules: compiled, memories, guards, codeBytes };
 }
 
 interface Entry {

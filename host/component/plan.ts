@@ -7,12 +7,11 @@ import { CodedError } from '../../metering/errors.ts';
 import { checkContract, checkFunctions, type ImportedNames } from './contract.ts';
 import { type DirectPlan, planDirect } from './direct-plan.ts';
 import { generate, generatorReady } from './generator.ts';
-import { importMemory } from './import-memory.ts';
-import { limitMemory } from './limit-memory.ts';
+import { type Deadlines, deadlinesOf, type GuardedModule, guardModule } from './guard-module.ts';
 import { parseComponent } from './parse.ts';
 
 /** Raised whenever plans of an older build of Ebb must not be used any more. */
-export const PLAN_FORMAT = 2;
+export const PLAN_FORMAT = 3;
 
 interface PlanBase {
   readonly format: typeof PLAN_FORMAT;
@@ -20,6 +19,8 @@ interface PlanBase {
   readonly componentBytes: number;
   readonly imports: readonly string[];
   readonly exports: readonly string[];
+  /** How a guest that does not return is stopped. */
+  readonly deadlines: Deadlines;
   /** Files with the core modules. */
   readonly modules: readonly string[];
 }
@@ -90,10 +91,15 @@ function importedNames(script: PlannedFile): ImportedNames[] {
   }));
 }
 
-async function checkModule(file: PlannedFile, memoryBytesMax: number): Promise<void> {
+async function checkModule(
+  file: PlannedFile,
+  memoryBytesMax: number,
+  { linking }: LinkPlan,
+): Promise<GuardedModule> {
   try {
-    const rewritten = importMemory(file.bytes, memoryBytesMax)?.bytes;
-    await WebAssembly.compile(rewritten ?? limitMemory(file.bytes, memoryBytesMax));
+    const guarded = guardModule(file.bytes, memoryBytesMax, linking === 'direct');
+    await WebAssembly.compile(guarded.bytes);
+    return guarded;
   } catch (thrown) {
     if (thrown instanceof CodedError) throw thrown;
     throw new CodedError(
@@ -145,11 +151,15 @@ export async function makePlan(
     componentBytes: bytes.length,
     imports: outline.imports,
     exports: outline.exports,
+    deadlines: 'checks',
   } as const;
   const direct = preferred === 'direct' ? directly(bytes, base) : { unfit: 'it was not asked for' };
   const made = 'unfit' in direct ? generatedPlan(base, files, direct.unfit) : direct;
-  for (const file of made.files) if (file.name.endsWith('.wasm')) await checkModule(file, memoryBytesMax);
-  return made;
+  const guarded: GuardedModule[] = [];
+  for (const file of made.files) {
+    if (file.name.endsWith('.wasm')) guarded.push(await checkModule(file, memoryBytesMax, made.plan));
+  }
+  return { ...made, plan: { ...made.plan, deadlines: deadlinesOf(guarded) } };
 }
 
 function generatedPlan(

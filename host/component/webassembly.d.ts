@@ -8,7 +8,12 @@ declare namespace WebAssembly {
     static exports(module: Module): readonly { readonly name: string; readonly kind: string }[];
   }
   class Memory {
-    constructor(descriptor: { readonly initial: number; readonly maximum?: number });
+    constructor(descriptor: {
+      readonly initial: number | bigint;
+      readonly maximum?: number | bigint;
+      readonly shared?: boolean;
+      readonly address?: 'i32' | 'i64';
+    });
     readonly buffer: ArrayBuffer;
     grow(pages: number): number;
   }

@@ -1,0 +1,175 @@
+/**
+ * Rewrites a core module so that its code keeps limits: it looks at the limit cells and traps. The door of this folder;
+ * knows modules, not components, and not who sets the limits.
+ *
+ * Nothing is renumbered. The cells are a memory that is imported behind all others, so they take an index that was free,
+ * and no function, global, type or local is added. Own memories become imports in their order, which keeps theirs.
+ */
+import { LIMITS_IMPORT } from '../limit-cells.ts';
+import { ByteSink, leb } from './byte-sink.ts';
+import { Cursor } from './cursor.ts';
+import { type GuardOptions, Guards } from './guards.ts';
+import {
+  checkData,
+  checkExports,
+  type DefinedMemory,
+  encodeMemoryImports,
+  type Imports,
+  readDefinedMemories,
+  readImports,
+} from './memories.ts';
+import { Refusal, type RefusalCode } from './refusal.ts';
+import { FunctionRewriter } from './rewrite-function.ts';
+import { rankOf, readSections, SECTION, type Section } from './sections.ts';
+import { limitTables } from './tables.ts';
+
+export interface InstrumentOptions extends GuardOptions {
+  /** The largest size that a memory may grow to; rounded down to pages of 64 KiB. */
+  readonly memoryBytesMax: number;
+  /** The most elements that a table may grow to. */
+  readonly tableElementsMax: number;
+}
+
+export type Instrumented =
+  | {
+      readonly ok: true;
+      /** Imports `LIMITS_IMPORT` and each of `memories`. */
+      readonly module: Uint8Array<ArrayBuffer>;
+      /** What the module defined; each instance wants new ones. */
+      readonly memories: readonly DefinedMemory[];
+    }
+  | { readonly ok: false; readonly code: RefusalCode; readonly offset: number; readonly message: string };
+
+/** Custom sections that stay true; others speak of offsets in the code, and no engine needs them. */
+const KEPT_CUSTOM = new Set(['name']);
+
+/** Code grows by about a tenth. */
+const GROWTH = 1.15;
+
+class Rewrite {
+  readonly #bytes: Uint8Array;
+  readonly #options: InstrumentOptions;
+  readonly #sections: readonly Section[];
+  readonly #out: ByteSink;
+  readonly #imports: Imports;
+  readonly memories: readonly DefinedMemory[];
+  readonly #memoryCount: number;
+
+  constructor(bytes: Uint8Array, options: InstrumentOptions) {
+    this.#bytes = bytes;
+    this.#options = options;
+    this.#sections = readSections(bytes);
+    this.#imports = this.#readImports();
+    const defined = this.#section(SECTION.memory);
+    this.memories = defined ? readDefinedMemories(this.#cursor(defined), options.memoryBytesMax) : [];
+    this.#memoryCount = this.#imports.memories + this.memories.length;
+    this.#checkNames();
+    this.#out = new ByteSink(Math.ceil(bytes.length * GROWTH));
+  }
+
+  run(): Uint8Array<ArrayBuffer> {
+    this.#out.append(this.#bytes.subarray(0, 8));
+    let isImported = false;
+    for (const section of this.#sections) {
+      // Without imports so far, their section goes before the first one that has to come later.
+      if (!isImported && section.id !== SECTION.custom && rankOf(section.id) >= rankOf(SECTION.import)) {
+        this.#writeImports();
+        isImported = true;
+      }
+      this.#writeSection(section);
+    }
+    if (!isImported) this.#writeImports();
+    return this.#out.view();
+  }
+
+  #section(id: number): Section | undefined {
+    return this.#sections.find((section) => section.id === id);
+  }
+
+  #cursor({ bodyStart, end }: Section): Cursor {
+    return new Cursor(this.#bytes, bodyStart, end);
+  }
+
+  #readImports(): Imports {
+    const section = this.#section(SECTION.import);
+    if (section) return readImports(this.#cursor(section));
+    return { count: 0, memories: 0, ownNames: [], entriesStart: 0 };
+  }
+
+  /** A guest that imported the cells could write to them. */
+  #checkNames(): void {
+    const added = new Set<string>([LIMITS_IMPORT.name, ...this.memories.map(({ name }) => name)]);
+    const taken = this.#imports.ownNames.find((name) => added.has(name));
+    if (taken === undefined) return;
+    const message = `expected no import of ${LIMITS_IMPORT.module} ${taken}, which is a name of the host, got one`;
+    throw new Refusal('form-unsupported', this.#imports.entriesStart, message);
+  }
+
+  #writeSection(section: Section): void {
+    const { id, start, end } = section;
+    switch (id) {
+      case SECTION.import:
+      case SECTION.memory:
+        return;
+      case SECTION.custom:
+        if (!KEPT_CUSTOM.has(this.#cursor(section).name())) return;
+        break;
+      case SECTION.table:
+        this.#append(id, limitTables(this.#cursor(section), this.#options.tableElementsMax));
+        return;
+      case SECTION.export:
+        checkExports(this.#cursor(section), this.#memoryCount);
+        break;
+      case SECTION.data:
+        checkData(this.#cursor(section), this.#memoryCount);
+        break;
+      case SECTION.code:
+        this.#append(id, this.#rewriteCode(this.#cursor(section)));
+        return;
+    }
+    this.#out.copy(this.#bytes, start, end);
+  }
+
+  #writeImports(): void {
+    const { count, entriesStart } = this.#imports;
+    const section = this.#section(SECTION.import);
+    const body = new ByteSink(1_024);
+    body.append(leb(count + this.memories.length + 1));
+    if (section) body.copy(this.#bytes, entriesStart, section.end);
+    body.append(encodeMemoryImports(this.memories));
+    this.#append(SECTION.import, body.view());
+  }
+
+  #rewriteCode(cursor: Cursor): Uint8Array {
+    const out = new ByteSink(Math.ceil((cursor.end - cursor.offset) * GROWTH));
+    const guards = new Guards(this.#options, this.#memoryCount);
+    const rewriter = new FunctionRewriter(this.#bytes, this.#memoryCount, guards);
+    const count = cursor.u32();
+    out.append(leb(count));
+    for (let left = count; left > 0; left--) rewriter.rewrite(cursor.slice(cursor.u32()), out);
+    if (!cursor.done)
+      throw new Refusal('module-malformed', cursor.offset, 'expected the end of the code, got more');
+    return out.view();
+  }
+
+  #append(id: number, body: Uint8Array): void {
+    this.#out.append([id, ...leb(body.length)]);
+    this.#out.append(body);
+  }
+}
+
+/**
+ * @param bytes a core module. One that is not valid stays invalid, or is refused.
+ * @returns the module with guards in its code, or why it cannot have any.
+ * @throws CodedError `component-invalid` when a memory or table starts above its limit.
+ */
+export function instrument(bytes: Uint8Array, options: InstrumentOptions): Instrumented {
+  try {
+    const rewrite = new Rewrite(bytes, options);
+    return { ok: true, module: rewrite.run(), memories: rewrite.memories };
+  } catch (thrown) {
+    if (!(thrown instanceof Refusal)) throw thrown;
+    const { code, offset, message } = thrown;
+    return { ok: false, code, offset, message };
+  }
+}

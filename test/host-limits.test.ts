@@ -1,0 +1,138 @@
+/** Guests that pass a limit through a whole host: they end, and their threads live on. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { guardModule } from '../host/component/guard-module.ts';
+import { importMemory, type MemoryType } from '../host/component/import-memory.ts';
+import { makePlan } from '../host/component/plan.ts';
+import { NestedCalls } from '../host/nested-calls.ts';
+import { OutboundPolicy } from '../host/outbound-policy.ts';
+import { WorkerSlot } from '../host/worker-slot.ts';
+import { example as guest } from './host-guests.ts';
+import { closeAll, closeLater, errorOf, signalled, TestHost, upstream } from './host-kit.ts';
+import { fromText } from './instrument-kit.ts';
+
+afterEach(closeAll);
+
+const MEMORY_MB = 64;
+const MEMORY_BYTES = MEMORY_MB * 1_048_576;
+
+describe('a guest that does not return', () => {
+  it('ends with its time limit in a thread that lives on, and its record tells what it used', async () => {
+    const host = await TestHost.start({ workers: 1, timeLimitMs: 500, memoryMb: MEMORY_MB });
+    await host.deploy('burn', await guest('burn'));
+    const answer = await host.call('/f/burn/spin');
+    expect(answer.status).toBe(504);
+    expect(errorOf(answer)).toMatchObject({
+      code: 'guest-time-limit',
+      message: 'the guest ran longer than its time limit of 500 ms',
+    });
+    const [record] = await host.executions();
+    expect(record).toMatchObject({ outcome: 'time-limit', httpStatus: 504 });
+    expect(record?.runUs).toBeGreaterThan(300_000);
+    expect(record?.cpuUs).toBeGreaterThan(0);
+    // A thread that is ended takes its guest's memory along, and then the limit is what is told.
+    expect(record?.memoryBytesPeak).toBeLessThan(MEMORY_BYTES);
+    expect((await host.call('/f/burn/fib/10')).text).toBe('55\n');
+    expect((await host.call('/f/burn/spin')).status).toBe(504);
+  });
+
+  it('ends with its limit of processor time long before its time limit', async () => {
+    const host = await TestHost.start({ workers: 1, cpuLimitMs: 200, timeLimitMs: 600_000 });
+    await host.deploy('burn', await guest('burn'));
+    const answer = await host.call('/f/burn/spin');
+    expect(answer.status).toBe(504);
+    expect(errorOf(answer)).toMatchObject({
+      code: 'guest-time-limit',
+      message: 'the guest used more processor time than its limit of 200 ms',
+    });
+    const [record] = await host.executions();
+    expect(record?.cpuUs).toBeGreaterThanOrEqual(200_000);
+  });
+
+  it('ends in its thread too while it waits for others', async () => {
+    const asked = signalled();
+    const origin = await upstream(() => asked.happens());
+    const host = await TestHost.start({
+      workers: 1,
+      timeLimitMs: 500,
+      memoryMb: MEMORY_MB,
+      allowOutbound: ['127.0.0.1'],
+    });
+    await host.deploy('proxy', await guest('proxy'));
+    const answer = await host.call(`/f/proxy/?url=${origin}/`);
+    await asked.happened;
+    expect(errorOf(answer).code).toBe('guest-time-limit');
+    const [record] = await host.executions();
+    expect(record).toMatchObject({ outcome: 'time-limit' });
+    expect(record?.memoryBytesPeak).toBeLessThan(MEMORY_BYTES);
+  });
+});
+
+describe('processor time', () => {
+  it('does not pass while a guest waits for others', async () => {
+    const origin = await upstream((_request, response) => setTimeout(() => response.end('late'), 1_000));
+    const host = await TestHost.start({ workers: 1, cpuLimitMs: 400, allowOutbound: ['127.0.0.1'] });
+    await host.deploy('proxy', await guest('proxy'));
+    const answer = await host.call(`/f/proxy/?url=${origin}/`);
+    expect([answer.status, answer.text]).toEqual([200, 'late']);
+  });
+});
+
+describe('the details of a function', () => {
+  it('say how it is stopped', async () => {
+    const host = await TestHost.start();
+    const deployed = await host.put('burn', await guest('burn'));
+    expect(JSON.parse(deployed.text)).toMatchObject({ deadlines: 'checks' });
+    expect(await host.get('/v1/functions')).toMatchObject({ functions: [{ deadlines: 'checks' }] });
+  });
+});
+
+describe('a guest without checks', () => {
+  it('is what a module that imports names of the host is left as, its memory bounded all the same', async () => {
+    const module = await fromText('(module (import "ebb" "limits" (memory 1)) (memory 1))');
+    const { bytes, guard } = guardModule(module, 2 * 65_536, true);
+    expect(guard).toBeUndefined();
+    expect(WebAssembly.validate(bytes)).toBe(true);
+    expect(bytes).not.toEqual(module);
+  });
+
+  it('is stopped with its thread', async () => {
+    const { plan, files } = await makePlan(await guest('burn'), MEMORY_BYTES);
+    const modules: Record<string, WebAssembly.Module> = {};
+    const memories: Record<string, MemoryType> = {};
+    for (const { name, bytes } of files) {
+      const imported = importMemory(bytes, MEMORY_BYTES);
+      if (imported) memories[name] = imported.memory;
+      modules[name] = await WebAssembly.compile(imported?.bytes ?? new Uint8Array(bytes));
+    }
+    const ready = signalled();
+    const gone = signalled();
+    const slot = new WorkerSlot(
+      {
+        timeLimitMs: 300,
+        cpuLimitMs: 300,
+        memoryBytesMax: MEMORY_BYTES,
+        responseBytesMax: 1_048_576,
+        outboundPolicy: new OutboundPolicy([]),
+        outboundLimits: { responseBytesMax: 0, timeoutMs: 300 },
+        nestedCalls: new NestedCalls(),
+      },
+      { onChange: ready.happens, onGone: gone.happens },
+    );
+    closeLater(() => slot.terminate());
+    await ready.happened;
+    slot.claim();
+    const unguarded = { plan: { ...plan, deadlines: 'thread' as const }, modules, memories, guards: {} };
+    const component = { ...unguarded, script: '', codeBytes: 0 };
+    const request = {
+      method: 'GET',
+      scheme: 'http',
+      authority: 'localhost',
+      pathWithQuery: '/spin',
+      headers: [],
+      body: new Uint8Array(),
+    };
+    const result = await slot.run(component, request as Parameters<WorkerSlot['run']>[1], 0);
+    expect(result).toMatchObject({ outcome: 'time-limit', memoryBytesPeak: MEMORY_BYTES });
+    await gone.happened;
+  });
+});
