@@ -8,7 +8,8 @@ import { type Interval, meanInterval } from '../simulator/kernel/interval.ts';
 import { RandomStream, replicationSeed } from '../simulator/kernel/random.ts';
 import { simulate } from '../simulator/run.ts';
 import type { ScenarioInput } from '../simulator/scenario.ts';
-import { type Trace, TraceBuilder } from '../simulator/traces/trace.ts';
+import { TraceBuilder } from '../simulator/traces/builder.ts';
+import type { Trace } from '../simulator/traces/trace.ts';
 
 const requests = Number(process.argv[2] ?? 1_000_000);
 const runs = Number(process.argv[3] ?? 7);

@@ -5,6 +5,7 @@ import { addBuild } from './commands/build.ts';
 import { addDemo } from './commands/demo.ts';
 import { addFunctions } from './commands/functions.ts';
 import { addLedger } from './commands/ledger.ts';
+import { addPrices } from './commands/prices.ts';
 import { addServe } from './commands/serve.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { Output, type Streams } from './output.ts';
@@ -31,6 +32,7 @@ function makeProgram(output: Output, streams: Streams): Command {
   addBuild(program, output);
   addFunctions(program, output);
   addLedger(program, output);
+  addPrices(program, output);
   addSimulate(program, output);
   addDemo(program, output);
   return program;

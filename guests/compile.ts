@@ -29,6 +29,8 @@ const OPTIONS = [
   ...['--use', 'abort=~lib/ebb/log/abort'],
   // Module-level code of a guest may call the host, which a wasm start function could not.
   ...['--exportStart', 'initialize'],
+  // Colours are on wherever CI is set, and their codes would hide where one message ends.
+  '--noColors',
   ...['-O3', '--shrinkLevel', '2', '--converge'],
 ];
 

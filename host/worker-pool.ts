@@ -182,25 +182,35 @@ export class WorkerPool {
   }
 
   #addSlot(): void {
-    const slot = new WorkerSlot(this.#settings, {
-      onChange: () => this.#dispatch(),
-      onGone: (gone) => this.#replace(gone),
-    });
-    this.#slots.add(slot);
+    try {
+      const slot = new WorkerSlot(this.#settings, {
+        onChange: () => this.#dispatch(),
+        onGone: (gone) => this.#replace(gone),
+      });
+      this.#slots.add(slot);
+    } catch {
+      // The system gives no more threads now; the next sweep tries again.
+      this.#startFailed();
+    }
   }
 
   #replace(slot: WorkerSlot): void {
     this.#slots.delete(slot);
     if (this.#closed) return;
-    this.#failedStarts = slot.wasReady ? 0 : this.#failedStarts + 1;
-    if (this.#failedStarts >= FAILED_STARTS_MAX) {
-      const message = `no worker thread can start: ${FAILED_STARTS_MAX} failed in a row`;
-      this.#waiting.refuseAll(new CodedError('internal', message));
-      this.#failedStarts = 0;
-      return;
-    }
+    if (slot.wasReady) this.#failedStarts = 0;
+    else if (this.#startFailed()) return;
     if (this.#slots.size < this.#settings.workers) this.#addSlot();
     this.#dispatch();
+  }
+
+  /** @returns whether it failed so often that what waits was refused. */
+  #startFailed(): boolean {
+    this.#failedStarts++;
+    if (this.#failedStarts < FAILED_STARTS_MAX) return false;
+    this.#failedStarts = 0;
+    const message = `no worker thread can start: ${FAILED_STARTS_MAX} failed in a row`;
+    this.#waiting.refuseAll(new CodedError('internal', message));
+    return true;
   }
 
   #sweep(): void {
@@ -212,6 +222,7 @@ export class WorkerPool {
       () => new CodedError('queue-timeout', message),
     );
     this.#retireSpares(nowMs - SPARE_IDLE_MS);
+    this.#dispatch();
   }
 
   #retireSpares(idleBeforeMs: number): void {

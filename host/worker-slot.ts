@@ -6,6 +6,7 @@ import { type OutboundLimits, sendOutbound } from './outbound-client.ts';
 import type { OutboundPolicy } from './outbound-policy.ts';
 import { siblingModule } from './sibling-module.ts';
 import type { RequestData } from './wasi/http-incoming.ts';
+import type { OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
 import {
   type AnswerMessage,
   CPU_STARTED_INDEX,
@@ -26,11 +27,15 @@ export interface SlotSettings {
   readonly nestedCalls: NestedCalls;
 }
 
+/** Outbound requests that one execution may have under way at once. */
+const OUTBOUND_PENDING_MAX = 64;
+
 interface Running {
   readonly level: number;
   readonly startedMs: number;
   readonly timer: NodeJS.Timeout;
-  readonly abort: AbortController;
+  /** Ends what it has asked of others; made when it first asks. */
+  abort: AbortController | undefined;
   readonly finish: (result: RunResult) => void;
   outboundPending: number;
 }
@@ -125,8 +130,7 @@ export class WorkerSlot {
     return new Promise((resolve) => {
       const timer = setTimeout(() => void this.#cutOffAtTimeLimit(), this.#settings.timeLimitMs);
       const startedMs = performance.now();
-      const abort = new AbortController();
-      this.#running = { level, startedMs, timer, abort, finish: resolve, outboundPending: 0 };
+      this.#running = { level, startedMs, timer, abort: undefined, finish: resolve, outboundPending: 0 };
       this.#post({ type: 'run', version, request });
     });
   }
@@ -178,7 +182,7 @@ export class WorkerSlot {
     if (!running) return;
     this.#running = undefined;
     clearTimeout(running.timer);
-    running.abort.abort();
+    running.abort?.abort();
     running.finish(result);
   }
 
@@ -187,19 +191,27 @@ export class WorkerSlot {
     if (!running) return;
     running.outboundPending++;
     this.#events.onChange();
-    const { outboundPolicy: policy, outboundLimits: limits, nestedCalls } = this.#settings;
-    const answer = await sendOutbound(request, {
-      policy,
-      limits,
-      signal: running.abort.signal,
-      onConnected: (socket) => nestedCalls.begin(socket, running.level + 1),
-    });
+    const answer = await this.#send(request, running);
     running.outboundPending--;
     if (this.#running !== running) return;
     this.#answers.postMessage({ id, answer } satisfies AnswerMessage);
     const news = new Int32Array(this.#shared);
     Atomics.add(news, NEWS_INDEX, 1);
     Atomics.notify(news, NEWS_INDEX);
+  }
+
+  async #send(request: OutboundRequest, running: Running): Promise<OutboundAnswer> {
+    if (running.outboundPending > OUTBOUND_PENDING_MAX) {
+      return { tag: 'err', error: { tag: 'connection-limit-reached' } };
+    }
+    const { outboundPolicy: policy, outboundLimits: limits, nestedCalls } = this.#settings;
+    running.abort ??= new AbortController();
+    return sendOutbound(request, {
+      policy,
+      limits,
+      signal: running.abort.signal,
+      onConnected: (socket) => nestedCalls.begin(socket, running.level + 1),
+    });
   }
 
   /** Ends the thread: the only way to stop a guest that does not return. */

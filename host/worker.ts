@@ -2,7 +2,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ErrorCode } from '../metering/errors.ts';
 import type { Outcome } from '../metering/execution.ts';
-import { type GuestInstance, type HostFunctions, LinkedComponent } from './component/link.ts';
+import { type GuestInstance, type LinkedComponent, linkComponent } from './component/link.ts';
+import { MemoryPool } from './component/memory-pool.ts';
+import { Allowance } from './wasi/http-bodies.ts';
 import {
   asSent,
   IncomingRequest,
@@ -10,7 +12,7 @@ import {
   type ResponseData,
   ResponseOutparam,
 } from './wasi/http-incoming.ts';
-import { GuestExit, hostFunctions } from './wasi/imports.ts';
+import { type ExecutionContext, GuestExit } from './wasi/imports.ts';
 import { Mailbox } from './worker-mailbox.ts';
 import {
   CPU_STARTED_INDEX,
@@ -27,6 +29,7 @@ const mailbox = new Mailbox(start.answers, start.shared, (id, request) =>
 );
 const cpuStarted = new Float64Array(start.shared);
 const components = new Map<string, LinkedComponent>();
+const memoryPool = new MemoryPool();
 
 /** Log output that is kept for one execution. */
 const LOG_BYTES_MAX = 65_536;
@@ -90,13 +93,14 @@ class LogBuffer {
   }
 }
 
-function contextFunctions(log: LogBuffer, isHead: boolean): HostFunctions {
+function contextFor(log: LogBuffer, isHead: boolean): ExecutionContext {
   const bytesMax = start.responseBytesMax;
   const onTooLarge = (): never => {
-    throw new ResponseTooLarge(`expected a body of at most ${bytesMax} bytes from the guest, got more`);
+    throw new ResponseTooLarge(`expected bodies of at most ${bytesMax} bytes from the guest, got more`);
   };
-  const responseRules = { bytesMax, onTooLarge, isHead };
-  return hostFunctions({ responseRules, outbound: mailbox, onLog: log.write });
+  const responseRules = { allowance: new Allowance(bytesMax, onTooLarge), isHead };
+  const requestAllowance = new Allowance(bytesMax, onTooLarge);
+  return { responseRules, requestAllowance, outbound: mailbox, onLog: log.write };
 }
 
 const nowUs = (): number => performance.now() * 1_000;
@@ -105,7 +109,13 @@ const cpuNowUs = (): number => {
   return user + system;
 };
 
-function run(version: string, request: RequestData): RunResult {
+/** One run, and the instance that is to be released once the result is on its way. */
+interface Ran {
+  readonly result: RunResult;
+  readonly instance: GuestInstance | undefined;
+}
+
+function run(version: string, request: RequestData): Ran {
   const log = new LogBuffer();
   const outparam = new ResponseOutparam();
   const startedUs = nowUs();
@@ -116,9 +126,8 @@ function run(version: string, request: RequestData): RunResult {
   let ending: Ending;
   mailbox.beginExecution();
   try {
-    instance = (components.get(version) as LinkedComponent).instantiate(
-      contextFunctions(log, request.method === 'HEAD'),
-    );
+    const context = contextFor(log, request.method === 'HEAD');
+    instance = (components.get(version) as LinkedComponent).instantiate(context);
     readyUs = nowUs();
     instance.handle(new IncomingRequest(request), outparam);
     ending = endingOf(outparam, request.method);
@@ -127,7 +136,7 @@ function run(version: string, request: RequestData): RunResult {
   }
   const endedUs = nowUs();
   readyUs ??= endedUs;
-  return {
+  const result: RunResult = {
     ...ending,
     startupUs: Math.ceil(readyUs - startedUs),
     runUs: Math.ceil(endedUs - readyUs),
@@ -135,21 +144,26 @@ function run(version: string, request: RequestData): RunResult {
     memoryBytesPeak: instance?.memoryBytes() ?? 0,
     log: log.toString(),
   };
+  return { result, instance };
 }
 
 parentPort?.on('message', (message: ToWorker) => {
   switch (message.type) {
     case 'load': {
-      const { plan, script, modules } = message.component;
-      components.set(plan.version, new LinkedComponent(plan, script, modules));
+      const { component } = message;
+      components.set(component.plan.version, linkComponent(component, memoryPool));
       return;
     }
     case 'unload':
       components.delete(message.version);
       return;
-    case 'run':
-      post({ type: 'done', result: run(message.version, message.request) });
+    case 'run': {
+      const { result, instance } = run(message.version, message.request);
+      post({ type: 'done', result });
+      // Clearing a memory takes time that the caller need not wait for.
+      instance?.release();
       return;
+    }
     default:
       message satisfies never;
   }

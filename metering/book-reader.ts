@@ -55,9 +55,10 @@ export class BookReader {
 
   /** A number above 0 with at most three decimals: what a whole number of thousandths can say. */
   thousandths(value: unknown, path: string): number {
-    if (typeof value === 'number' && value > 0 && value < 1e9 && Math.round(value * 1_000) / 1_000 === value)
-      return value;
-    this.fault(path, 'a number above 0 with at most three decimals', value);
+    if (typeof value !== 'number' || value <= 0 || value >= 1e9)
+      this.fault(path, 'a number above 0 and below a billion', value);
+    else if (Math.round(value * 1_000) / 1_000 === value) return value;
+    else this.fault(path, 'at most three decimals', value);
     return 1;
   }
 

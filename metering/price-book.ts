@@ -77,8 +77,11 @@ function readTiers(read: BookReader, value: unknown, path: string): PriceTier[] 
     const at = `${path}[${index}]`;
     const source = read.object(item, at, ['upTo', 'priceUsd']);
     const isLast = index === items.length - 1;
-    if (isLast && source.upTo !== undefined) read.fault(`${at}.upTo`, 'no end on the last tier', source.upTo);
-    const upTo = isLast ? null : read.decimal(source.upTo, `${at}.upTo`);
+    if (isLast !== (source.upTo === undefined)) {
+      const expected = isLast ? 'no end on the last tier' : 'an end on each tier but the last';
+      read.fault(`${at}.upTo`, expected, source.upTo);
+    }
+    const upTo = source.upTo === undefined ? null : read.decimal(source.upTo, `${at}.upTo`);
     if (upTo !== null && !isLess(below, upTo))
       read.fault(`${at}.upTo`, 'more than the tier before', source.upTo);
     below = upTo ?? below;
@@ -89,6 +92,8 @@ function readTiers(read: BookReader, value: unknown, path: string): PriceTier[] 
     };
   });
 }
+
+const NOTHING: Decimal = { digits: 0n, scale: 0 };
 
 const METER_KEYS = [
   'meter',
@@ -110,7 +115,8 @@ const WHOLE_ABOVE_0 = /^0*[1-9]\d*$/;
 function readMeter(read: BookReader, value: unknown, path: string): PriceMeter {
   const source = read.object(value, path, METER_KEYS);
   const text = (key: string) => read.text(source[key], `${path}.${key}`);
-  const optional = (key: string) => read.decimal(source[key] ?? '0', `${path}.${key}`);
+  const optional = (key: string) =>
+    source[key] === undefined ? NOTHING : read.decimal(source[key], `${path}.${key}`);
   const unitQuantity = read.matching(
     source.unitQuantity,
     `${path}.unitQuantity`,
@@ -224,7 +230,7 @@ export function readPriceBook(value: unknown): PriceBook {
     period: read.oneOf(source.period, 'book.period', ['month']),
     notes: text('notes'),
     sizes: read
-      .list(source.sizes ?? [], 'book.sizes')
+      .list(source.sizes === undefined ? [] : source.sizes, 'book.sizes')
       .map((size, i) => readSize(read, size, `book.sizes[${i}]`)),
     meters: meters.map((meter, i) => readMeter(read, meter, `book.meters[${i}]`)),
   };

@@ -102,6 +102,13 @@ export interface SimulationResult {
     readonly spanS: number;
     /** Requests in the trace that were rejected there and never ran; they are not replayed. */
     readonly skippedRejected: number;
+    /** Rows that could not be read and were passed over, and what was wrong with the first of them. */
+    readonly skippedBad: number;
+    readonly badRows: readonly string[];
+    /** What the trace does not say and a seeded rule made up. */
+    readonly filled: readonly string[];
+    /** What was done to the trace before it was replayed, in order. */
+    readonly transformed: readonly string[];
   };
   /** Of the first replication, whose seed is the scenario's. */
   readonly platforms: readonly PlatformResult[];

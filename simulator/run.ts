@@ -100,5 +100,9 @@ function describeTrace(trace: Trace): SimulationResult['trace'] {
     startUs,
     spanS: ((arrivedAtUs[count - 1] as number) - startUs) / US_PER_S,
     skippedRejected: trace.skippedRejected,
+    skippedBad: trace.skippedBad,
+    badRows: trace.badRows,
+    filled: trace.filled,
+    transformed: trace.transformed,
   };
 }

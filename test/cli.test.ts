@@ -110,6 +110,7 @@ describe('ebb', () => {
     ['usage'],
     ['bill'],
     ['trace', 'export'],
+    ['trace', 'info'],
     ['simulate'],
     ['demo'],
   ])('has help for %s %s', async (...command) => {

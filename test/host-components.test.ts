@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PROVIDED_INTERFACES } from '../host/component/contract.ts';
 import { parseComponent } from '../host/component/parse.ts';
 import { makePlan } from '../host/component/plan.ts';
+import { Allowance } from '../host/wasi/http-bodies.ts';
 import { hostFunctions } from '../host/wasi/imports.ts';
 import { CodedError } from '../metering/errors.ts';
 import { assembled, example, handMade, importing, plain } from './host-guests.ts';
@@ -218,7 +219,8 @@ describe('the contract', () => {
   test('lists exactly the interfaces that the host has functions for', () => {
     const nowhere = (): never => expect.unreachable();
     const functions = hostFunctions({
-      responseRules: { bytesMax: 0, onTooLarge: nowhere, isHead: false },
+      responseRules: { allowance: new Allowance(0, nowhere), isHead: false },
+      requestAllowance: new Allowance(0, nowhere),
       outbound: { send: nowhere, wait: nowhere },
       onLog: nowhere,
     });

@@ -63,6 +63,11 @@ export function handle(request: Request): Response {
       lines += request.headers.nameAt(i) + ': ' + request.headers.valueAt(i) + '\\n';
     return Response.text(lines);
   }
+  if (what == 'many') {
+    const response = Response.text('');
+    for (let i = 0; i < n; i++) response.headers.append('x-many', 'x'.repeat(1000));
+    return response;
+  }
   if (what == 'deep') return Response.text(deep(1).toString());
   if (what == 'log') { log('line'); return Response.text(''); }
   if (what == 'flood') { for (let i = 0; i < n; i++) log('0123456789'); return Response.text(''); }
@@ -186,6 +191,17 @@ export const WRONGDOERS: Readonly<Record<string, HandMade>> = {
   'answers with an error': {
     handle: `(call $set (local.get $out) (i32.const 1) (i32.const 7)
       (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))`,
+  },
+  'fills one response after the other': {
+    handle: `(loop $again
+      (call $body (call $response (call $fields)) (i32.const 0))
+      (call $stream (i32.load (i32.const 4)) (i32.const 0))
+      (local.set $a (i32.load (i32.const 4)))
+      (local.set $b (i32.const 64))
+      (loop $more
+        (call $write (local.get $a) (i32.const 1024) (i32.const 4096) (i32.const 0))
+        (br_if $more (local.tee $b (i32.sub (local.get $b) (i32.const 1)))))
+      (br $again))`,
   },
   'uses a handle that it does not have': {
     handle: '(call $set-ok (local.get $out) (i32.const 77))',

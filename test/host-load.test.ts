@@ -83,13 +83,17 @@ describe('under load', () => {
   });
 
   test('a version that leaves the cache and comes back fails no request', async () => {
-    // One MB holds three components, so that eight evict each other all the time.
+    // One MB holds two components with so long a text, so that eight evict each other all the time.
+    const text = (index: number) => `${index % 8}`.repeat(200_000);
     const host = await TestHost.start({ cacheMb: 1 });
-    for (let count = 0; count < 8; count++) await host.deploy(`f${count}`, await saying(`${count}`));
+    for (let count = 0; count < 8; count++) await host.deploy(`f${count}`, await saying(text(count)));
     const answers = await Promise.all(
       Array.from({ length: 96 }, (_zero, index) => host.call(`/f/f${index % 8}`)),
     );
-    expect(answers.map(({ text }) => text)).toEqual(answers.map((_answer, index) => `${index % 8}`));
+    expect(answers.every((answer, index) => answer.text === text(index))).toBe(true);
+    // In turn and one at a time, each finds itself evicted by those in between.
+    for (let index = 0; index < 16; index++)
+      expect((await host.call(`/f/f${index % 8}`)).text).toBe(text(index));
     expect((await host.executions()).filter(({ warmth }) => warmth === 'cold').length).toBeGreaterThan(8);
   });
 
@@ -134,7 +138,7 @@ describe('a guest that never ends', () => {
   });
 
   test('on every worker lets the others wait, and they are served when threads have been replaced', async () => {
-    const host = await TestHost.start({ workers: 2, timeLimitMs: 400 });
+    const host = await TestHost.start({ workers: 2, timeLimitMs: 1_200 });
     await host.deploy('burn', burn);
     const spinning = Promise.all(Array.from({ length: 4 }, () => host.call('/f/burn/spin')));
     const others = await Promise.all(Array.from({ length: 8 }, () => host.call('/f/burn/fib/5')));

@@ -109,6 +109,19 @@ describe('extras', () => {
     );
   });
 
+  it('bill a period for no less than it lasts, in whole hours, and what is stated as it is stated', () => {
+    const natBytes = fc.maxSafeNat();
+    fc.assert(
+      fc.property(fc.nat({ max: 2 ** 31 - 1 }), natBytes, (periodUs, bytes) => {
+        const period = { periodUs, stated: { natBytes: bytes } };
+        const [hours, stated] = quantitiesOf('aws-nat-gateway', [], period) as [bigint, bigint];
+        expect(hours % BigInt(US_PER_HOUR)).toBe(0n);
+        expect(hours >= BigInt(periodUs) && hours < BigInt(periodUs + US_PER_HOUR)).toBe(true);
+        expect(stated).toBe(BigInt(bytes));
+      }),
+    );
+  });
+
   it('are counted by their own meter alone', () => {
     expect(() => new ExtrasMeter(priceBook('heroku'))).toThrow(
       'price book heroku bills instances; expected one that bills extras',

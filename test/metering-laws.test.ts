@@ -5,7 +5,7 @@ import { BillMeter } from '../metering/bill-meter.ts';
 import { checkExecution, type ExecutionRecord, occupiedUs, wasStarted } from '../metering/execution.ts';
 import { makeInvoice } from '../metering/invoice.ts';
 import { PRICE_BOOK_IDS, priceBook } from '../metering/prices/catalogue.ts';
-import { ExactSum, formatQuotient, parseDecimal } from '../metering/units.ts';
+import { BYTES_PER_GB, ExactSum, formatQuotient, parseDecimal } from '../metering/units.ts';
 import { UsageMeter } from '../metering/usage.ts';
 import { anyExecution, execution } from './records.ts';
 
@@ -88,6 +88,34 @@ describe('usage and bills', () => {
         );
         const [, , cpu] = quantitiesOf(priceBook('cloudflare-workers'), [record]);
         expect(cpu).toBeGreaterThanOrEqual(started * BigInt(record.cpuUs));
+      }),
+    );
+  });
+
+  it('never round below the real use, by clock and by bytes out', () => {
+    const sold = anyExecution.map((record) => ({
+      ...record,
+      memoryBytesLimit: record.memoryBytesLimit % (8 * BYTES_PER_GB),
+    }));
+    fc.assert(
+      fc.property(fc.array(sold, { maxLength: 20 }), fc.nat({ max: 20 }), (list, at) => {
+        const book = priceBook('gcp-cloud-functions');
+        const started = list.filter(wasStarted);
+        const [, memoryTime, clockTime] = quantitiesOf(book, list) as [bigint, bigint, bigint];
+        const timeUs = started.reduce((sum, record) => sum + BigInt(occupiedUs(record)), 0n);
+        const byteUs = started.reduce(
+          (sum, record) => sum + BigInt(record.memoryBytesLimit) * BigInt(occupiedUs(record)),
+          0n,
+        );
+        expect(memoryTime).toBeGreaterThanOrEqual(byteUs);
+        // The slowest function has 200 MHz, the fastest 4,800; the rounding adds less than 100 ms to each.
+        expect(clockTime).toBeGreaterThanOrEqual(timeUs * 200n);
+        expect(clockTime).toBeLessThanOrEqual((timeUs + 100_000n * BigInt(started.length)) * 4_800n);
+        const parts = new BillMeter(book);
+        for (const part of [list.slice(at), list.slice(0, at)]) parts.merge(quantitiesOf(book, part));
+        expect(parts.quantities).toEqual(quantitiesOf(book, list));
+        const bytesOut = started.reduce((sum, record) => sum + BigInt(record.bytesOut), 0n);
+        expect(quantitiesOf(priceBook('deno-deploy'), list)[2]).toBe(bytesOut);
       }),
     );
   });

@@ -5,7 +5,8 @@ import { RandomStream, replicationSeed } from '../simulator/kernel/random.ts';
 import type { PlatformResult } from '../simulator/result.ts';
 import { simulate } from '../simulator/run.ts';
 import type { ScenarioInput } from '../simulator/scenario.ts';
-import { type Trace, TraceBuilder } from '../simulator/traces/trace.ts';
+import { TraceBuilder } from '../simulator/traces/builder.ts';
+import type { Trace } from '../simulator/traces/trace.ts';
 
 const S = 1_000_000;
 

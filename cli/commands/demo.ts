@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { buildExamples } from '../../guests/build.ts';
 import { hostConfig } from '../../host/config.ts';
+import type { LedgerEntry } from '../../host/ledger.ts';
 import type { FunctionUsage } from '../../host/ledger-totals.ts';
 import { type RunningHost, startHost } from '../../host/server.ts';
 import { CodedError } from '../../metering/errors.ts';
@@ -92,6 +93,7 @@ class Demo {
     if (unexpected.length > 0)
       throw new CodedError('internal', `the demo's requests failed: ${unexpected.join('; ')}`);
     await this.#showUsage(admin, sent);
+    await this.#showExecutions(admin);
     await this.#showBill(admin);
     const trace = await admin.response('/v1/executions/export');
     await this.#write('executions.jsonl', await trace.text());
@@ -115,8 +117,45 @@ class Demo {
     });
     this.#output.print(`\n${sent} requests, each in a fresh instance. What the executions used:\n\n`);
     this.#output.print(
-      textTable(['function', 'executions', 'cpu ms each', 'start-up', 'run', 'GB-s', 'outcomes'], rows),
+      textTable(
+        ['function', 'executions', 'cpu ms each', 'start-up ms each', 'run ms each', 'GB-s', 'outcomes'],
+        rows,
+      ),
     );
+  }
+
+  /** One record of each function and outcome stands for the rest, which are in the exported file. */
+  async #showExecutions(admin: AdminClient): Promise<void> {
+    const { executions } = await admin.json<{ executions: LedgerEntry[] }>('/v1/executions', {
+      limit: '1000',
+    });
+    const kinds = new Map(executions.map((entry) => [`${entry.functionName} ${entry.outcome}`, entry]));
+    const inMs = (us: number) => (us / 1_000).toFixed(2);
+    const rows = [...kinds.values()]
+      .sort((a, b) => a.id - b.id)
+      .map((entry) => [
+        `#${entry.id}`,
+        entry.functionName,
+        entry.httpStatus,
+        entry.outcome,
+        entry.warmth,
+        ...[entry.queueUs, entry.startupUs, entry.runUs, entry.cpuUs].map(inMs),
+        Math.ceil(entry.memoryBytesPeak / 1_024),
+      ]);
+    const header = [
+      'id',
+      'function',
+      'status',
+      'outcome',
+      'start',
+      'queue ms',
+      'start-up ms',
+      'run ms',
+      'cpu ms',
+      'KiB',
+    ];
+    this.#output.print(`\nOne execution of each kind, of ${executions.length} in the ledger:\n\n`);
+    this.#output.print(textTable(header, rows));
   }
 
   async #showBill(admin: AdminClient): Promise<void> {

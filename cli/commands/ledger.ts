@@ -9,12 +9,15 @@ import type { LedgerEntry } from '../../host/ledger.ts';
 import type { FunctionUsage } from '../../host/ledger-totals.ts';
 import { CodedError } from '../../metering/errors.ts';
 import type { InvoiceReport } from '../../metering/invoice.ts';
-import { PRICE_BOOK_IDS } from '../../metering/prices/catalogue.ts';
+import { PRICE_BOOK_IDS, priceBook } from '../../metering/prices/catalogue.ts';
 import { AdminClient } from '../admin-client.ts';
+import { billByBook } from '../bill-by-book.ts';
 import { invoiceTable } from '../invoice-table.ts';
 import { wholeNumber } from '../option-values.ts';
 import { type Output, textTable } from '../output.ts';
+import { isPriceFile, loadPriceBook } from '../price-books.ts';
 import { hostOptions } from './functions.ts';
+import { addTraceInfo } from './trace-info.ts';
 
 interface FilterOptions {
   readonly host: string;
@@ -25,6 +28,9 @@ interface FilterOptions {
 }
 
 const FOLLOW_EVERY_MS = 1_000;
+
+const executionCount = (executions: number): string =>
+  `${executions} execution${executions === 1 ? '' : 's'}`;
 
 const filterQuery = ({ function: name, from, to }: FilterOptions) => ({ function: name, from, to });
 
@@ -96,19 +102,22 @@ interface BillOptions extends FilterOptions {
   readonly freeTier?: boolean;
 }
 
+/** The host knows the books that come with Ebb; a book of the user's own is applied here, by the same metering. */
+async function invoiceFor(options: BillOptions): Promise<InvoiceReport & { readonly executions: number }> {
+  const client = new AdminClient(options.host);
+  if (isPriceFile(options.prices)) {
+    const book = await loadPriceBook(options.prices);
+    return billByBook(client, filterQuery(options), book, { freeTier: options.freeTier === true });
+  }
+  const freeTier = options.freeTier ? 'true' : undefined;
+  return client.json('/v1/bill', { ...filterQuery(options), prices: options.prices, freeTier });
+}
+
 async function bill(options: BillOptions, output: Output): Promise<void> {
-  const query = {
-    ...filterQuery(options),
-    prices: options.prices,
-    freeTier: options.freeTier ? 'true' : undefined,
-  };
-  const invoice = await new AdminClient(options.host).json<InvoiceReport & { executions: number }>(
-    '/v1/bill',
-    query,
-  );
+  const invoice = await invoiceFor(options);
   if (options.json) return output.json(invoice);
   output.print(
-    `${invoice.executions} executions at the prices of ${invoice.priceBook}\n\n${invoiceTable(invoice)}`,
+    `${executionCount(invoice.executions)} at the prices of ${invoice.priceBook}\n\n${invoiceTable(invoice)}`,
   );
 }
 
@@ -127,7 +136,7 @@ async function exportTrace(
     'data',
     (chunk: Buffer) => {
       for (const byte of chunk) if (byte === 10) lines++;
-      output.progress(`exported ${Math.max(0, lines)} executions`);
+      output.progress(`exported ${executionCount(Math.max(0, lines))}`);
     },
   );
   if (options.output === undefined) {
@@ -146,8 +155,10 @@ async function exportTrace(
     );
   }
   if (options.json) output.json({ output: options.output, executions: lines });
-  else output.say(`exported ${lines} executions to ${options.output}`);
+  else output.say(`exported ${executionCount(lines)} to ${options.output}`);
 }
+
+const EXECUTION_BOOK_IDS = PRICE_BOOK_IDS.filter((id) => priceBook(id).bills === 'executions');
 
 export function addLedger(program: Command, output: Output): void {
   filterOptions(program.command('logs'))
@@ -160,12 +171,17 @@ export function addLedger(program: Command, output: Output): void {
     .action((options) => usage(options, output));
   filterOptions(program.command('bill'))
     .description('price the recorded executions as one month of a provider')
-    .option('--prices <id>', `price book: ${PRICE_BOOK_IDS.join(', ')}`, 'aws-lambda-x86')
+    .option(
+      '--prices <book>',
+      `price book of executions: ${EXECUTION_BOOK_IDS.join(', ')}, or a file such as ./mine.json`,
+      'aws-lambda-x86',
+    )
     .option('--free-tier', 'subtract what the provider gives for free each month')
     .action((options) => bill(options, output));
-  const trace = program.command('trace').description('traces of executions');
+  const trace = program.command('trace').description('traces of requests: the recorded ones, and any other');
   filterOptions(trace.command('export'))
     .description('write the recorded executions as a trace that `ebb simulate` replays (JSON Lines)')
     .option('-o, --output <file>', 'where to write (default: stdout)')
     .action((options) => exportTrace(options, output));
+  addTraceInfo(trace, output);
 }

@@ -9,9 +9,8 @@ import { SURVIVAL_CURVE_NAMES } from '../../simulator/platforms/keep-alive/survi
 import { PAAS_SCALINGS } from '../../simulator/platforms/paas-scaling.ts';
 import { PLATFORM_NAMES } from '../../simulator/platforms/platform.ts';
 import { SHARINGS } from '../../simulator/platforms/vm.ts';
-import { TRACE_FORMATS } from '../../simulator/traces/format.ts';
-import { DURATION_UNITS, TIME_UNITS } from '../../simulator/traces/time.ts';
 import { decimalNumber, list, wholeNumber } from '../option-values.ts';
+import { traceOptions } from '../trace-options.ts';
 
 const SECONDS_MAX = 1e9;
 const MS_MAX = 3_600_000;
@@ -31,18 +30,6 @@ type Row = readonly [
   flags: string,
   description: string,
   values?: readonly string[] | ((text: string) => unknown),
-];
-
-const TRACE: readonly Row[] = [
-  ['--csv-time <column>', 'for any CSV: the column of arrival times'],
-  [
-    '--csv-duration <column>',
-    'for any CSV: the column of durations, or a linear expression in columns, such as 0.05+0.02*GeneratedTokens',
-  ],
-  ['--csv-time-unit <unit>', 'unit of the times (default: found from the first row)', TIME_UNITS],
-  ['--csv-duration-unit <unit>', 'unit of the durations (default: s)', DURATION_UNITS],
-  ['--csv-function <column>', 'for any CSV: the column of function names'],
-  ['--csv-memory <column>', 'for any CSV: the column of configured memory (MB)'],
 ];
 
 const ALL: readonly Row[] = [
@@ -185,14 +172,7 @@ function add(command: Command, heading: string, rows: readonly Row[]): void {
 
 /** Values are passed on as they were given; what is left out gets its default from the simulator. */
 export function addSimulateOptions(command: Command): Command {
-  const trace = 'Trace:';
-  command.addOption(
-    new Option('--format <name>', 'format of the trace')
-      .choices(['auto', ...TRACE_FORMATS])
-      .default('auto')
-      .helpGroup(trace),
-  );
-  add(command, trace, TRACE);
+  traceOptions(command.optionsGroup('Trace:')).optionsGroup('Options:');
   const platforms = `platforms to simulate, a list: ${PLATFORM_NAMES.join(', ')} (default: functions,vm,paas)`;
   const all = 'All platforms:';
   command.addOption(new Option('--platform <names>', platforms).argParser(list).helpGroup(all));

@@ -1,61 +1,45 @@
 /** `ebb simulate`: replays a trace on platforms and says what each costs and how slow it gets. */
 import type { Command } from 'commander';
-import { CodedError } from '../../metering/errors.ts';
 import type { PlatformName } from '../../simulator/platforms/platform.ts';
 import { comparisonTable } from '../../simulator/report/table.ts';
 import type { SimulationResult } from '../../simulator/result.ts';
 import { simulate } from '../../simulator/run.ts';
 import { SCENARIO_KEYS, type ScenarioInput } from '../../simulator/scenario.ts';
-import { readTraceFile } from '../../simulator/traces/file.ts';
-import type { TraceOptions } from '../../simulator/traces/format.ts';
-import { flagOf } from '../option-values.ts';
+import { loadWorkload, type WorkloadOptions } from '../../simulator/traces/load.ts';
 import type { Output } from '../output.ts';
+import { inFlags, splitTraceOptions, WORKLOAD_KEYS } from '../trace-options.ts';
 import { EBB_VERSION } from '../version.ts';
 import { addSimulateOptions } from './simulate-options.ts';
 
-const TRACE_KEYS: readonly (keyof TraceOptions)[] = [
-  'format',
-  'csvTime',
-  'csvDuration',
-  'csvTimeUnit',
-  'csvDurationUnit',
-  'csvFunction',
-  'csvMemory',
-];
-
-interface CommandOptions extends Omit<ScenarioInput, 'platforms'>, TraceOptions {
+interface CommandOptions extends Omit<ScenarioInput, 'platforms'>, WorkloadOptions {
   readonly platform?: readonly PlatformName[];
   readonly json?: boolean;
 }
 
-/** The simulator names its options as in code; here they are flags. */
-function inFlags(thrown: unknown): unknown {
-  if (!(thrown instanceof CodedError) || !['usage', 'config-invalid'].includes(thrown.code)) return thrown;
-  const keys = [...TRACE_KEYS, ...SCENARIO_KEYS].join('|');
-  const message = thrown.message.replace(
-    new RegExp(`\\b(?:${keys})\\b(?=:| is for)`, 'g'),
-    (key) => `--${key === 'platforms' ? 'platform' : flagOf(key)}`,
-  );
-  return new CodedError(thrown.code, message, thrown.details);
-}
-
-async function run(file: string, options: CommandOptions, output: Output): Promise<void> {
+async function run(file: string | undefined, options: CommandOptions, output: Output): Promise<void> {
   const { json, platform, ...given } = options;
-  const traceOptions: Record<string, unknown> = {};
-  const scenario: Record<string, unknown> = platform ? { platforms: platform } : {};
-  for (const [key, value] of Object.entries(given)) {
-    ((TRACE_KEYS as readonly string[]).includes(key) ? traceOptions : scenario)[key] = value;
-  }
-  const result = await replay(file, traceOptions, scenario, output).catch((thrown: unknown) => {
-    throw inFlags(thrown);
+  const { trace, others } = splitTraceOptions(given);
+  // One seed for all: what the trace draws and what the platforms draw are streams of their own.
+  const scenario: ScenarioInput = {
+    ...others,
+    seed: trace.seed,
+    ...(platform ? { platforms: platform } : {}),
+  };
+  const result = await replay(file, trace, scenario, output).catch((thrown: unknown) => {
+    throw inFlags(thrown, [...WORKLOAD_KEYS, ...SCENARIO_KEYS]);
   });
   if (json) output.json(result);
   else output.print(comparisonTable(result));
 }
 
-async function replay(file: string, options: TraceOptions, scenario: ScenarioInput, output: Output) {
-  output.progress(`reading ${file}`);
-  const trace = await readTraceFile(file, options);
+async function replay(
+  file: string | undefined,
+  options: WorkloadOptions,
+  scenario: ScenarioInput,
+  output: Output,
+) {
+  output.progress(`reading ${file ?? 'the workload'}`);
+  const trace = await loadWorkload(file ?? null, options);
   const startedMs = performance.now();
   const result = simulate(trace, scenario, {
     version: EBB_VERSION,
@@ -80,10 +64,10 @@ export function addSimulate(program: Command, output: Output): void {
       'replay a trace on virtual machines, a PaaS, functions, containers and Ebb itself: what it costs, how slow it gets, what is wasted',
     )
     .argument(
-      '<trace>',
-      'trace file: an export of `ebb trace export`, Azure Functions 2021 CSV, the AWS sweep CSV, or any CSV',
+      '[trace]',
+      'trace file: an export of `ebb trace export`, a public trace, a log, or any CSV; none with --synthetic',
     );
   addSimulateOptions(command)
     .option('--json', 'print the result as JSON')
-    .action((file: string, options: CommandOptions) => run(file, options, output));
+    .action((file: string | undefined, options: CommandOptions) => run(file, options, output));
 }

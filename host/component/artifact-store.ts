@@ -12,6 +12,7 @@ import type { Planned, Planner } from './planner.ts';
 /** A plan with the content of its files. */
 export interface LoadedPlan {
   readonly plan: LinkPlan;
+  /** The generated linking code; empty for a plan that needs none. */
   readonly script: string;
   readonly modules: readonly { readonly name: string; readonly bytes: Uint8Array }[];
 }
@@ -137,9 +138,14 @@ export class ArtifactStore {
       if (sha256(bytes) !== hashes[name]) throw new Error(`a damaged file ${name}`);
       return bytes;
     };
-    const modules = plan.modules.map(async (name) => ({ name, bytes: new Uint8Array(await read(name)) }));
-    const script = (await read(plan.script)).toString('utf8');
-    return { plan, script, modules: await Promise.all(modules) };
+    // All at once in one promise: a second one that failed unseen would end the process.
+    const scripts = plan.linking === 'generated' ? [plan.script] : [];
+    const files = await Promise.all([...plan.modules, ...scripts].map(read));
+    return {
+      plan,
+      script: files[plan.modules.length]?.toString('utf8') ?? '',
+      modules: plan.modules.map((name, index) => ({ name, bytes: new Uint8Array(files[index] as Buffer) })),
+    };
   }
 
   /** The whole folder appears at once, so a reader never meets half a plan. */

@@ -47,6 +47,11 @@ export class BinaryReader {
     );
   }
 
+  /** Another reader of the same bytes that begins elsewhere. */
+  at(offset: number): BinaryReader {
+    return new BinaryReader(this.bytes, offset, this.end);
+  }
+
   /** The next `length` bytes as a reader of their own. */
   slice(length: number): BinaryReader {
     const start = this.offset;

@@ -1,5 +1,6 @@
 /** What Ebb asks of a component: the one export it calls, and the interfaces it may import. */
 import { CodedError } from '../../metering/errors.ts';
+import { Allowance } from '../wasi/http-bodies.ts';
 import { hostFunctions } from '../wasi/imports.ts';
 import type { ComponentOutline } from './parse.ts';
 
@@ -71,7 +72,8 @@ const nowhere = (): never => {
 
 /** Asked for names only, so it can do nothing. */
 const NAMES = hostFunctions({
-  responseRules: { bytesMax: 0, onTooLarge: nowhere, isHead: false },
+  responseRules: { allowance: new Allowance(0, nowhere), isHead: false },
+  requestAllowance: new Allowance(0, nowhere),
   outbound: { send: nowhere, wait: nowhere },
   onLog: nowhere,
 });

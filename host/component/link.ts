@@ -1,8 +1,12 @@
 /**
- * A compiled component and host functions become one instance. The other half of the seam to plan.ts: nothing
- * outside these two files knows how a component is linked.
+ * A compiled component becomes instances. The other half of the seam to plan.ts: nothing outside these two knows how
+ * a component is linked.
  */
-import { Script } from 'node:vm';
+import type { ExecutionContext } from '../wasi/imports.ts';
+import type { MemoryType } from './import-memory.ts';
+import { DirectComponent } from './link-direct.ts';
+import { GeneratedComponent } from './link-generated.ts';
+import type { MemoryPool } from './memory-pool.ts';
 import type { LinkPlan } from './plan.ts';
 
 /** Host interfaces by their name without version, as the linking code asks for them. */
@@ -14,53 +18,31 @@ export interface GuestInstance {
   handle(request: object, responseOut: object): void;
   /** The size of all its linear memories now, which is their largest, since memories never shrink. */
   memoryBytes(): number;
+  /** Gives back what can be used again; to be called once, when the instance is never entered again. */
+  release(): void;
 }
 
-type Imports = WebAssembly.Imports;
-type Instantiate = (
-  getCoreModule: (name: string) => WebAssembly.Module,
-  imports: HostFunctions,
-  instantiateCore: (module: WebAssembly.Module, imports: Imports) => WebAssembly.Instance,
-) => Readonly<Record<string, { handle(request: object, responseOut: object): void }>>;
-
 /** A component that is ready to be instantiated in this thread. */
-export class LinkedComponent {
-  readonly #modules: Readonly<Record<string, WebAssembly.Module>>;
-  readonly #instantiate: Instantiate;
-  readonly #handlerExport: string;
+export interface LinkedComponent {
+  /** Makes an instance with everything in it new. Throws when the guest traps while it starts. */
+  instantiate(context: ExecutionContext): GuestInstance;
+}
 
-  constructor(plan: LinkPlan, script: string, modules: Readonly<Record<string, WebAssembly.Module>>) {
-    this.#modules = modules;
-    this.#handlerExport = plan.exports.find((name) =>
-      name.startsWith('wasi:http/incoming-handler@'),
-    ) as string;
-    // Evaluated as a script, not imported: an imported module could never be unloaded again.
-    const source = script.replace(/^export (?=function |const )/gm, '');
-    const evaluated = new Script(`(() => {${source}\nreturn instantiate;})()`, {
-      filename: `${plan.version}.js`,
-    });
-    this.#instantiate = evaluated.runInThisContext() as Instantiate;
-  }
+/** What is left of a plan once its files are compiled. */
+export interface LinkInput {
+  readonly plan: LinkPlan;
+  /** The generated linking code; empty where there is none. */
+  readonly script: string;
+  readonly modules: Readonly<Record<string, WebAssembly.Module>>;
+  /** The memory that a module imports since it was rewritten, by the module's name. */
+  readonly memories: Readonly<Record<string, MemoryType>>;
+}
 
-  /** Makes an instance with everything in it new. */
-  instantiate(host: HostFunctions): GuestInstance {
-    const memories = new Set<WebAssembly.Memory>();
-    const instantiateCore = (module: WebAssembly.Module, imports: Imports) => {
-      const instance = new WebAssembly.Instance(module, imports);
-      for (const exported of Object.values(instance.exports)) {
-        if (exported instanceof WebAssembly.Memory) memories.add(exported);
-      }
-      return instance;
-    };
-    const exports = this.#instantiate(
-      (name) => this.#modules[name] as WebAssembly.Module,
-      host,
-      instantiateCore,
-    );
-    const handler = exports[this.#handlerExport];
-    return {
-      handle: (request, responseOut) => handler?.handle(request, responseOut),
-      memoryBytes: () => [...memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0),
-    };
-  }
+export function linkComponent(
+  { plan, script, modules, memories }: LinkInput,
+  pool: MemoryPool,
+): LinkedComponent {
+  return plan.linking === 'direct'
+    ? new DirectComponent(plan, modules, memories, pool)
+    : new GeneratedComponent(plan, script, modules);
 }

@@ -3,16 +3,31 @@
  * happens once however many requests wait for it.
  */
 import { CodedError } from '../../metering/errors.ts';
-import type { ArtifactStore } from './artifact-store.ts';
+import type { ArtifactStore, LoadedPlan } from './artifact-store.ts';
+import { importMemory, type MemoryType } from './import-memory.ts';
 import { limitMemory } from './limit-memory.ts';
-import type { LinkPlan } from './plan.ts';
+import type { LinkInput } from './link.ts';
 
 /** What a worker needs to make instances of one component. */
-export interface CompiledComponent {
-  readonly plan: LinkPlan;
-  readonly script: string;
-  readonly modules: Readonly<Record<string, WebAssembly.Module>>;
+export interface CompiledComponent extends LinkInput {
   readonly codeBytes: number;
+}
+
+/** Compiles core modules, with their memories bounded, and imported where the plan is direct. */
+export async function compileModules(
+  { plan, script, modules }: LoadedPlan,
+  memoryBytesMax: number,
+): Promise<CompiledComponent> {
+  const compiled: Record<string, WebAssembly.Module> = {};
+  const memories: Record<string, MemoryType> = {};
+  let codeBytes = script.length;
+  for (const { name, bytes } of modules) {
+    const rewritten = plan.linking === 'direct' ? importMemory(bytes, memoryBytesMax) : undefined;
+    if (rewritten) memories[name] = rewritten.memory;
+    compiled[name] = await WebAssembly.compile(rewritten?.bytes ?? limitMemory(bytes, memoryBytesMax));
+    codeBytes += bytes.length;
+  }
+  return { plan, script, modules: compiled, memories, codeBytes };
 }
 
 interface Entry {
@@ -70,22 +85,12 @@ export class ModuleCache {
   }
 
   async #compile(version: string): Promise<CompiledComponent> {
-    const { plan, script, modules } = await this.#store.load(version);
-    const compiled: Record<string, WebAssembly.Module> = {};
-    let codeBytes = script.length;
-    for (const { name, bytes } of modules) {
-      compiled[name] = await WebAssembly.compile(this.#limited(version, bytes));
-      codeBytes += bytes.length;
-    }
-    return { plan, script, modules: compiled, codeBytes };
-  }
-
-  /** What was deployed under a larger limit is not the fault of the caller who meets it now. */
-  #limited(version: string, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
     try {
-      return limitMemory(bytes, this.#memoryBytesMax);
+      return await compileModules(await this.#store.load(version), this.#memoryBytesMax);
     } catch (thrown) {
-      const message = `the component ${version} does not fit the settings of this host: ${String(thrown)}`;
+      if (!(thrown instanceof CodedError) || thrown.code !== 'component-invalid') throw thrown;
+      // What was deployed under a larger limit is not the fault of the caller who meets it now.
+      const message = `the component ${version} does not fit the settings of this host: ${thrown.message}`;
       throw new CodedError('internal', message);
     }
   }

@@ -5,27 +5,41 @@
 import { createHash } from 'node:crypto';
 import { CodedError } from '../../metering/errors.ts';
 import { checkContract, checkFunctions, type ImportedNames } from './contract.ts';
+import { type DirectPlan, planDirect } from './direct-plan.ts';
 import { generate, generatorReady } from './generator.ts';
+import { importMemory } from './import-memory.ts';
 import { limitMemory } from './limit-memory.ts';
 import { parseComponent } from './parse.ts';
 
 /** Raised whenever plans of an older build of Ebb must not be used any more. */
 export const PLAN_FORMAT = 2;
 
-/** A plan as it is kept on disk beside its files. */
-export interface LinkPlan {
+interface PlanBase {
   readonly format: typeof PLAN_FORMAT;
-  /** How instances are made: by the code that jco generated for this component. */
-  readonly linking: 'generated';
   readonly version: string;
   readonly componentBytes: number;
   readonly imports: readonly string[];
   readonly exports: readonly string[];
-  /** File with the generated linking code. */
-  readonly script: string;
   /** Files with the core modules. */
   readonly modules: readonly string[];
 }
+
+/** Instances are made by the code that jco generated for this component. */
+export interface GeneratedPlan extends PlanBase {
+  readonly linking: 'generated';
+  /** File with the generated linking code. */
+  readonly script: string;
+  /** Why the component could not be linked directly. */
+  readonly reason: string;
+}
+
+/** Instances are made by replaying steps, with host functions at the core ABI. */
+export interface DirectLinkPlan extends PlanBase, DirectPlan {
+  readonly linking: 'direct';
+}
+
+/** A plan as it is kept on disk beside its files. */
+export type LinkPlan = GeneratedPlan | DirectLinkPlan;
 
 export interface PlannedFile {
   readonly name: string;
@@ -47,17 +61,20 @@ const GENERATE_OPTIONS = {
   base64Cutoff: 0,
 };
 
-function generated(bytes: Uint8Array): readonly PlannedFile[] {
+/**
+ * The generator also validates the component as a whole, however that is linked in the end.
+ * @returns undefined where the generator itself broke down, which says nothing about the component.
+ */
+function generated(bytes: Uint8Array): readonly PlannedFile[] | undefined {
   try {
     return generate(bytes, GENERATE_OPTIONS).files.map(([name, content]) => ({ name, bytes: content }));
   } catch (thrown) {
-    const payload = (thrown as { payload?: unknown }).payload;
-    const reason =
-      typeof payload === 'string' ? payload : thrown instanceof Error ? thrown.message : String(thrown);
-    const cut = /unexpected end|unexpected EOF/i.test(reason);
+    const { payload } = thrown as { readonly payload?: unknown };
+    if (typeof payload !== 'string') return undefined;
+    const cut = /unexpected end|unexpected EOF/i.test(payload);
     throw new CodedError(
       cut ? 'component-truncated' : 'component-invalid',
-      `expected a valid component, got one with a fault: ${reason.trim().split('\n')[0]}`,
+      `expected a valid component, got one with a fault: ${payload.trim().split('\n')[0]}`,
     );
   }
 }
@@ -75,7 +92,8 @@ function importedNames(script: PlannedFile): ImportedNames[] {
 
 async function checkModule(file: PlannedFile, memoryBytesMax: number): Promise<void> {
   try {
-    await WebAssembly.compile(limitMemory(file.bytes, memoryBytesMax));
+    const rewritten = importMemory(file.bytes, memoryBytesMax)?.bytes;
+    await WebAssembly.compile(rewritten ?? limitMemory(file.bytes, memoryBytesMax));
   } catch (thrown) {
     if (thrown instanceof CodedError) throw thrown;
     throw new CodedError(
@@ -85,32 +103,69 @@ async function checkModule(file: PlannedFile, memoryBytesMax: number): Promise<v
   }
 }
 
+interface Made {
+  readonly plan: LinkPlan;
+  readonly files: readonly PlannedFile[];
+}
+
+/** The direct plan, or why there is none. What the generator takes and this reader does not is no fault. */
+function directly(bytes: Uint8Array, base: Omit<PlanBase, 'modules'>): Made | { readonly unfit: string } {
+  const handlerExport = base.exports.find((name) => name.startsWith('wasi:http/incoming-handler@')) as string;
+  try {
+    const planned = planDirect(bytes, handlerExport);
+    if ('unfit' in planned) return planned;
+    const { modules, ...direct } = planned;
+    const files = modules.map((module, index) => ({ name: `core${index}.wasm`, bytes: module.slice() }));
+    return { plan: { ...base, linking: 'direct', ...direct, modules: files.map(({ name }) => name) }, files };
+  } catch (thrown) {
+    if (thrown instanceof CodedError) return { unfit: thrown.message };
+    throw thrown;
+  }
+}
+
 /**
  * Plans a component and checks all of it.
+ * @param preferred how it is linked where both ways are open; where directly is not, the other way it is.
  * @throws CodedError `component-*`, naming what was expected and what came.
  */
 export async function makePlan(
   bytes: Uint8Array,
   memoryBytesMax: number,
-): Promise<{ readonly plan: LinkPlan; readonly files: readonly PlannedFile[] }> {
+  preferred: LinkPlan['linking'] = 'direct',
+): Promise<Made> {
   const outline = parseComponent(bytes);
   checkContract(outline);
   await generatorReady;
   const files = generated(bytes);
-  const modules = files.filter((file) => file.name.endsWith('.wasm'));
-  const script = files.find((file) => file.name.endsWith('.js'));
-  if (!script) throw new CodedError('internal', 'the generator gave no code');
-  checkFunctions(importedNames(script));
-  for (const module of modules) await checkModule(module, memoryBytesMax);
-  const plan: LinkPlan = {
+  const script = files?.find((file) => file.name.endsWith('.js'));
+  if (script) checkFunctions(importedNames(script));
+  const base = {
     format: PLAN_FORMAT,
-    linking: 'generated',
     version: versionOf(bytes),
     componentBytes: bytes.length,
     imports: outline.imports,
     exports: outline.exports,
-    script: script.name,
-    modules: modules.map((module) => module.name),
-  };
+  } as const;
+  const direct = preferred === 'direct' ? directly(bytes, base) : { unfit: 'it was not asked for' };
+  const made = 'unfit' in direct ? generatedPlan(base, files, direct.unfit) : direct;
+  for (const file of made.files) if (file.name.endsWith('.wasm')) await checkModule(file, memoryBytesMax);
+  return made;
+}
+
+function generatedPlan(
+  base: Omit<PlanBase, 'modules'>,
+  files: readonly PlannedFile[] | undefined,
+  reason: string,
+): Made {
+  const script = files?.find((file) => file.name.endsWith('.js'));
+  if (!files || !script) {
+    throw new CodedError(
+      'component-invalid',
+      `expected a component that can be linked, got one that the generator breaks down on and that has ${reason}`,
+    );
+  }
+  const modules = files.filter((file) => file.name.endsWith('.wasm'));
+  const names = modules.map(({ name }) => name);
+  const plan: LinkPlan = { ...base, linking: 'generated', script: script.name, modules: names, reason };
   return { plan, files: [script, ...modules] };
 }

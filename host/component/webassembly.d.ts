@@ -10,6 +10,7 @@ declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { readonly initial: number; readonly maximum?: number });
     readonly buffer: ArrayBuffer;
+    grow(pages: number): number;
   }
   type Imports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   class Instance {

@@ -1,5 +1,5 @@
 /** wasi:http fields: ordered headers or trailers, names compared without case, values as bytes. */
-import { ResultError } from './result-error.ts';
+import { GuestFault, ResultError } from './result-error.ts';
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
@@ -19,7 +19,26 @@ const FORBIDDEN = new Set([
   'upgrade',
 ]);
 
+/** Names and values of one message together; more would be the host's memory without a limit. */
+const FIELDS_BYTES_MAX = 131_072;
+
 export type FieldEntry = readonly [name: string, value: Uint8Array];
+
+/**
+ * Headers as they cross threads: names and values in turn, values in latin1, as Node's `rawHeaders`. Text is copied
+ * cheaply between threads, while each view of a Buffer would take the whole pool behind it along.
+ */
+export type WireHeaders = readonly string[];
+
+function fromWire(wire: WireHeaders): FieldEntry[] {
+  const entries: FieldEntry[] = [];
+  for (let index = 0; index + 1 < wire.length; index += 2) {
+    const name = wire[index] as string;
+    if (!FORBIDDEN.has(name.toLowerCase()))
+      entries.push([name, Buffer.from(wire[index + 1] as string, 'latin1')]);
+  }
+  return entries;
+}
 
 const isFieldByte = (byte: number): boolean => byte === 0x09 || (byte >= 0x20 && byte !== 0x7f);
 
@@ -33,7 +52,10 @@ function checkValue(value: Uint8Array): void {
 }
 
 export class Fields {
-  #entries: FieldEntry[] = [];
+  #read: FieldEntry[] = [];
+  /** Received headers that nobody has looked at yet: most guests never do. */
+  #unread: WireHeaders | undefined;
+  #bytes = 0;
   #immutable = false;
 
   static fromList(entries: readonly FieldEntry[]): Fields {
@@ -43,10 +65,14 @@ export class Fields {
   }
 
   /** Headers that came over the wire: without those of the connection, and not to be changed. */
-  static received(entries: readonly FieldEntry[]): Fields {
+  static received(wire: WireHeaders): Fields {
     const fields = new Fields();
-    fields.#entries = entries.filter(([name]) => !FORBIDDEN.has(name.toLowerCase()));
+    fields.#unread = wire;
     return fields.frozen();
+  }
+
+  toWire(): string[] {
+    return this.#entries.flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')]);
   }
 
   /** This very object, from now on immutable. */
@@ -70,7 +96,7 @@ export class Fields {
     checkName(name);
     for (const value of values) checkValue(value);
     this.#remove(name);
-    for (const value of values) this.#entries.push([name, value]);
+    for (const value of values) this.#add(name, value);
   }
 
   delete(name: string): void {
@@ -83,7 +109,7 @@ export class Fields {
     this.#checkMutable();
     checkName(name);
     checkValue(value);
-    this.#entries.push([name, value]);
+    this.#add(name, value);
   }
 
   entries(): FieldEntry[] {
@@ -92,16 +118,40 @@ export class Fields {
 
   clone(): Fields {
     const copy = new Fields();
-    copy.#entries = [...this.#entries];
+    for (const [name, value] of this.#entries) copy.#add(name, value);
     return copy;
+  }
+
+  #add(name: string, value: Uint8Array): void {
+    this.#bytes += name.length + value.length;
+    if (this.#bytes > FIELDS_BYTES_MAX) {
+      throw new GuestFault(`fields: expected at most ${FIELDS_BYTES_MAX} bytes of headers, got more`);
+    }
+    this.#entries.push([name, value]);
   }
 
   #remove(name: string): void {
     const unwanted = name.toLowerCase();
-    this.#entries = this.#entries.filter(([key]) => key.toLowerCase() !== unwanted);
+    const kept = this.#entries.filter(([key]) => key.toLowerCase() !== unwanted);
+    this.#entries = [];
+    this.#bytes = 0;
+    for (const [key, value] of kept) this.#add(key, value);
   }
 
   #checkMutable(): void {
     if (this.#immutable) throw new ResultError({ tag: 'immutable' });
+  }
+
+  get #entries(): FieldEntry[] {
+    if (this.#unread) {
+      this.#read = fromWire(this.#unread);
+      this.#unread = undefined;
+    }
+    return this.#read;
+  }
+
+  set #entries(entries: FieldEntry[]) {
+    this.#unread = undefined;
+    this.#read = entries;
   }
 }

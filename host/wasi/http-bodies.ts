@@ -43,11 +43,32 @@ export interface ErrorCodeCase {
   readonly val?: unknown;
 }
 
+/** Bytes that an execution may have in bodies of one kind, all of them together: they are the host's memory. */
+export class Allowance {
+  readonly #bytesMax: number;
+  readonly #onTooLarge: () => never;
+  #bytes = 0;
+
+  /** @param onTooLarge throws what ends the execution. */
+  constructor(bytesMax: number, onTooLarge: () => never) {
+    this.#bytesMax = bytesMax;
+    this.#onTooLarge = onTooLarge;
+  }
+
+  take(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes > this.#bytesMax) this.#onTooLarge();
+  }
+
+  giveBack(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
+
 /** What an outgoing body is checked against. */
 export interface BodyRules {
-  readonly bytesMax: number;
-  /** Called once when the body would pass `bytesMax`; throws. */
-  readonly onTooLarge: () => never;
+  /** Counts what bodies of this kind hold for one execution. */
+  readonly allowance: Allowance;
   /** The message's headers, for their content-length. */
   readonly headers: Fields;
   /** Whether a message without any body may declare a length all the same. */
@@ -82,7 +103,7 @@ export class OutgoingBody {
     this.#written = true;
     return new OutputStream((bytes) => {
       this.#bytes += bytes.length;
-      if (this.#bytes > this.#rules.bytesMax) this.#rules.onTooLarge();
+      this.#rules.allowance.take(bytes.length);
       this.#chunks.push(bytes);
     });
   }
@@ -100,6 +121,7 @@ export class OutgoingBody {
   /** Dropped without `finish`: the message ends here, unfinished. */
   [Symbol.dispose](): void {
     this.#chunks = [];
+    this.#rules.allowance.giveBack(this.#bytes);
     this.#rules.onFailed?.({ tag: 'connection-terminated' });
   }
 

@@ -5,7 +5,7 @@
 import { randomFillSync } from 'node:crypto';
 import type { HostFunctions } from '../component/link.ts';
 import { Fields } from './fields.ts';
-import { FutureTrailers, IncomingBody, OutgoingBody } from './http-bodies.ts';
+import { type Allowance, FutureTrailers, IncomingBody, OutgoingBody } from './http-bodies.ts';
 import {
   IncomingRequest,
   outgoingResponseClass,
@@ -37,6 +37,8 @@ export class GuestExit extends Error {
 /** What one execution gives its guest to work with. */
 export interface ExecutionContext {
   readonly responseRules: ResponseRules;
+  /** What the bodies of its outbound requests may hold before they are sent. */
+  readonly requestAllowance: Allowance;
   readonly outbound: Outbound;
   readonly onLog: ByteSink;
 }
@@ -121,7 +123,7 @@ const FILESYSTEM: HostFunctions = {
 
 /** The host functions for one execution, by interface name without version. */
 export function hostFunctions(context: ExecutionContext): HostFunctions {
-  const { outbound, responseRules } = context;
+  const { outbound, responseRules, requestAllowance } = context;
   return {
     ...clocks(outbound.wait),
     ...RANDOM,
@@ -138,7 +140,7 @@ export function hostFunctions(context: ExecutionContext): HostFunctions {
       IncomingRequest,
       IncomingResponse,
       OutgoingBody,
-      OutgoingRequest: outgoingRequestClass(responseRules),
+      OutgoingRequest: outgoingRequestClass({ allowance: requestAllowance }),
       OutgoingResponse: outgoingResponseClass(responseRules),
       RequestOptions,
       ResponseOutparam,

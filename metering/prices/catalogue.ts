@@ -5,6 +5,7 @@ import awsAlb from './aws-alb.json' with { type: 'json' };
 import awsApiGateway from './aws-api-gateway.json' with { type: 'json' };
 import awsAppRunner from './aws-app-runner.json' with { type: 'json' };
 import awsEc2 from './aws-ec2.json' with { type: 'json' };
+import awsEc2Optimized from './aws-ec2-optimized.json' with { type: 'json' };
 import awsEc2Reserved from './aws-ec2-reserved.json' with { type: 'json' };
 import awsEgress from './aws-egress.json' with { type: 'json' };
 import awsFargateArm from './aws-fargate-arm.json' with { type: 'json' };
@@ -38,33 +39,35 @@ import render from './render.json' with { type: 'json' };
 import vercelFluid from './vercel-fluid.json' with { type: 'json' };
 import vercelFluidConcurrent from './vercel-fluid-concurrent.json' with { type: 'json' };
 
+/** The books that commands begin with come first; new ones are added after them, extras last. */
 const FILES = [
   awsLambdaX86,
   awsLambdaArm,
+  awsEc2,
+  heroku,
+  cloudflareWorkers,
+  azureFunctions,
+  gcpCloudRun,
   awsLambdaProvisionedX86,
   awsLambdaProvisionedArm,
-  awsEc2,
+  awsEc2Optimized,
   awsEc2Reserved,
   awsFargateX86,
   awsFargateArm,
   awsAppRunner,
-  gcpCloudRun,
   gcpCloudRunTier2,
   gcpCloudRunConcurrent,
   gcpCloudRunInstances,
   gcpCloudRunInstancesTier2,
   gcpCloudFunctions,
-  azureFunctions,
   azureFunctionsFlex,
   azureFunctionsPremium,
   azureAppService,
-  cloudflareWorkers,
   fastlyCompute,
   vercelFluid,
   vercelFluidConcurrent,
   denoDeploy,
   huaweiFunctiongraph,
-  heroku,
   herokuEco,
   render,
   flyMachines,
@@ -77,7 +80,7 @@ const FILES = [
   flyEgress,
 ];
 
-/** The ids of all books, in the order in which they are listed: functions and machines first, extras last. */
+/** The ids of all books, in the order in which they are listed. */
 export const PRICE_BOOK_IDS: readonly string[] = FILES.map((file) => file.id);
 
 const loaded = new Map<string, PriceBook>();

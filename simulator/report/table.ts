@@ -110,10 +110,21 @@ function traceLine({ trace }: SimulationResult): string {
   return `${trace.file} (${trace.format}): ${requests} to ${functions} over ${fixed(trace.spanS, 3)} s${skipped}`;
 }
 
+/** What was made up, changed or left out before anything was simulated. */
+function remarks({ trace }: SimulationResult): string[] {
+  const bad = trace.skippedBad === 0 ? [] : [`left out: ${count(trace.skippedBad)} bad rows`];
+  return [
+    ...trace.filled.map((said) => `made up: ${said}`),
+    ...trace.transformed.map((said) => `transformed: ${said}`),
+    ...bad,
+    ...trace.badRows.map((message) => `  ${message}`),
+  ];
+}
+
 /** The whole result as text of at most 110 columns (long names aside), without a line end at its end. */
 export function comparisonTable(result: SimulationResult): string {
   const { platforms } = result;
-  const lines = [traceLine(result), ''];
+  const lines = [traceLine(result), ...remarks(result), ''];
   for (let from = 0; from < platforms.length; from += BLOCK_COLUMNS) {
     lines.push(...block(platforms.slice(from, from + BLOCK_COLUMNS)), '');
   }

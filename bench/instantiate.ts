@@ -1,0 +1,100 @@
+/**
+ * What a fresh instance and one whole call of a guest cost in one thread, by each way of linking:
+ * `node bench/instantiate.ts [rounds] [path to a component]`. The ways take turns, round by round, so that a machine
+ * that slows down slows them all.
+ */
+import { readFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { performance } from 'node:perf_hooks';
+import { buildExamples } from '../guests/build.ts';
+import type { LinkedComponent } from '../host/component/link.ts';
+import { linkComponent } from '../host/component/link.ts';
+import { MemoryPool } from '../host/component/memory-pool.ts';
+import { compileModules } from '../host/component/module-cache.ts';
+import { type LinkPlan, makePlan } from '../host/component/plan.ts';
+import { IncomingRequest, ResponseOutparam } from '../host/wasi/http-incoming.ts';
+import { contextFor, requestData } from '../test/linking-harness.ts';
+
+const MEMORY_BYTES_MAX = 128 * 1_048_576;
+const WARM_UP_ROUNDS = 2_000;
+const [roundsGiven, componentPath] = process.argv.slice(2);
+const ROUNDS = Number(roundsGiven ?? 20_000);
+const say = (line: string): boolean => process.stdout.write(`${line}\n`);
+
+/** Never has a memory to give back, so that each instance gets a new one. */
+class NoPool extends MemoryPool {
+  override give(): void {}
+}
+
+async function linked(
+  component: Uint8Array,
+  linking: LinkPlan['linking'],
+  pool: MemoryPool,
+): Promise<LinkedComponent> {
+  const { plan, files } = await makePlan(component, MEMORY_BYTES_MAX, linking);
+  if (plan.linking !== linking) throw new Error(`expected ${linking}, got ${plan.linking}`);
+  const script = plan.linking === 'generated' ? files.find(({ name }) => name === plan.script) : undefined;
+  const modules = files.filter(({ name }) => plan.modules.includes(name));
+  const text = script ? Buffer.from(script.bytes).toString() : '';
+  return linkComponent(await compileModules({ plan, script: text, modules }, MEMORY_BYTES_MAX), pool);
+}
+
+const ASK = {
+  path: '/path?query=1',
+  headers: [
+    ['accept', '*/*'],
+    ['user-agent', 'bench'],
+    ['accept-encoding', 'gzip'],
+  ],
+} as const;
+const data = requestData(ASK);
+
+function once(component: LinkedComponent): void {
+  const instance = component.instantiate(contextFor(ASK, [], () => undefined));
+  const outparam = new ResponseOutparam();
+  instance.handle(new IncomingRequest(data), outparam);
+  if (outparam.value?.tag !== 'ok' || !outparam.value.val.collect()) throw new Error('no whole response');
+  instance.memoryBytes();
+  instance.release();
+}
+
+const quantile = (sorted: Float64Array, share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] as number;
+
+async function measure(name: string, component: Uint8Array): Promise<void> {
+  const ways = [
+    ['generated', await linked(component, 'generated', new MemoryPool())],
+    ['direct, new memory', await linked(component, 'direct', new NoPool())],
+    ['direct, pooled memory', await linked(component, 'direct', new MemoryPool())],
+  ] as const;
+  const elapsedUs = ways.map(() => new Float64Array(ROUNDS));
+  for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
+    for (const [index, [, way]] of ways.entries()) {
+      const startMs = performance.now();
+      once(way);
+      const us = (performance.now() - startMs) * 1_000;
+      if (round >= 0) (elapsedUs[index] as Float64Array)[round] = us;
+    }
+  }
+  const medians = elapsedUs.map((values) => quantile(values.sort(), 0.5));
+  for (const [index, [way]] of ways.entries()) {
+    const values = elapsedUs[index] as Float64Array;
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const ratio = (medians[0] as number) / (medians[index] as number);
+    const [p50, p99] = [0.5, 0.99].map((share) => quantile(values, share).toFixed(1).padStart(8));
+    say(
+      `${name.padEnd(8)} ${way.padEnd(22)} p50 ${p50} µs  mean ${mean.toFixed(1).padStart(8)} µs  p99 ${p99} µs  ${ratio.toFixed(1)} ×`,
+    );
+  }
+}
+
+say(
+  `${cpus()[0]?.model ?? 'unknown processor'} × ${cpus().length}, Node ${process.version}, ${ROUNDS} rounds each`,
+);
+if (componentPath) await measure('given', new Uint8Array(await readFile(componentPath)));
+else {
+  const examples = await buildExamples();
+  for (const name of ['hello', 'echo']) {
+    await measure(name, (examples.get(name) as { component: Uint8Array }).component);
+  }
+}

@@ -1,0 +1,262 @@
+/**
+ * Replays a direct plan: the same imports for every instance of a component, made once, with one mutable place behind
+ * them that holds whose turn it is. Instances that live at the same time never share that place.
+ */
+
+import type { AbiSide } from '../wasi/core/abi-rules.ts';
+import { GuestCalls } from '../wasi/core/guest-calls.ts';
+import { GuestMemory, type Realloc } from '../wasi/core/guest-memory.ts';
+import { HandleTable } from '../wasi/core/handle-table.ts';
+import { type CoreFunction, coreFunction, dropFunction } from '../wasi/core/host-function.ts';
+import { hostCall, NEVER, signatureOf, vainCall } from '../wasi/core/interfaces.ts';
+import { STRING_CODECS } from '../wasi/core/strings.ts';
+import { CurrentContext } from '../wasi/current-context.ts';
+import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
+import type { LinkStep, Source, StepExport } from './direct-plan.ts';
+import { MEMORY_IMPORT, type MemoryType } from './import-memory.ts';
+import type { GuestInstance, HostFunctions, LinkedComponent } from './link.ts';
+import type { MemoryPool } from './memory-pool.ts';
+import type { DirectLinkPlan } from './plan.ts';
+
+type ImportObject = Record<string, Record<string, unknown>>;
+type HostSource = Extract<Source, { kind: 'host' }>;
+
+/** Runs when the instance of a step is there, and passes its exports to those that wait for them. */
+type Handover = (exports: WebAssembly.Instance['exports']) => void;
+
+interface Instantiation {
+  readonly kind: 'instantiate';
+  readonly module: WebAssembly.Module;
+  readonly imports: ImportObject;
+  /** The memory to be imported, where the module was rewritten. */
+  readonly memory: MemoryType | undefined;
+  /** Exported memories of its own, where it was not. */
+  readonly memoryNames: readonly string[];
+  readonly before: ((memory: WebAssembly.Memory) => void)[];
+  readonly after: Handover[];
+}
+
+type BoundStep = Instantiation | Exclude<LinkStep, { kind: 'instantiate' }>;
+
+/** Names from a component may be anything, `__proto__` among them: such objects inherit nothing. */
+const bare = <T>(): Record<string, T> => Object.create(null) as Record<string, T>;
+
+function groupOf(imports: ImportObject, module: string): Record<string, unknown> {
+  const known = imports[module];
+  if (known) return known;
+  const made = bare<unknown>();
+  imports[module] = made;
+  return made;
+}
+
+const keyOf = ({ step, name }: StepExport): string => `${step} ${name}`;
+
+/** Everything that instances of one component have in common, for one of them at a time. */
+class Binding {
+  readonly #plan: DirectLinkPlan;
+  readonly #pool: MemoryPool;
+  readonly #calls = new GuestCalls();
+  readonly #handles = new HandleTable();
+  readonly #context = new CurrentContext();
+  readonly #host: HostFunctions = hostFunctions(this.#context);
+  readonly #memories = new Map<string, GuestMemory>();
+  readonly #steps: readonly BoundStep[];
+  /** Let go of what an instance left in the import objects, which would keep its memory alive. */
+  readonly #forgets: (() => void)[] = [];
+  #instances: (WebAssembly.Instance | undefined)[] = [];
+  #pooled: { readonly memory: WebAssembly.Memory; readonly type: MemoryType }[] = [];
+
+  constructor(
+    plan: DirectLinkPlan,
+    modules: Readonly<Record<string, WebAssembly.Module>>,
+    memories: Readonly<Record<string, MemoryType>>,
+    pool: MemoryPool,
+  ) {
+    this.#plan = plan;
+    this.#pool = pool;
+    const steps = plan.steps.map((step): BoundStep => {
+      if (step.kind !== 'instantiate') return step;
+      const name = plan.modules[step.module] as string;
+      const module = modules[name] as WebAssembly.Module;
+      const memory = memories[name];
+      const own = WebAssembly.Module.exports(module).filter(({ kind }) => kind === 'memory');
+      const memoryNames = memory ? [] : own.map((entry) => entry.name);
+      return { kind: 'instantiate', module, imports: bare(), memory, memoryNames, before: [], after: [] };
+    });
+    this.#steps = steps;
+    for (const [index, step] of plan.steps.entries()) {
+      if (step.kind === 'instantiate') this.#bindImports(steps[index] as Instantiation, step);
+    }
+  }
+
+  #bindImports(bound: Instantiation, { imports }: Extract<LinkStep, { kind: 'instantiate' }>): void {
+    if (bound.memory) {
+      const group = groupOf(bound.imports, MEMORY_IMPORT.module);
+      bound.before.push((memory) => {
+        group[MEMORY_IMPORT.name] = memory;
+      });
+      this.#forgets.push(() => {
+        group[MEMORY_IMPORT.name] = undefined;
+      });
+    }
+    for (const { module, name, source } of imports) {
+      const group = groupOf(bound.imports, module);
+      if (source.kind !== 'export') group[name] = this.#function(source);
+      else {
+        this.#instantiation(source).after.push((exports) => {
+          group[name] = exports[source.name];
+        });
+        this.#forgets.push(() => {
+          group[name] = undefined;
+        });
+      }
+    }
+  }
+
+  #instantiation({ step }: StepExport): Instantiation {
+    const bound = this.#steps[step];
+    if (bound?.kind !== 'instantiate')
+      throw new Error(`the plan refers to step ${step}, which makes no instance`);
+    return bound;
+  }
+
+  #function(source: Exclude<Source, { kind: 'export' }>): CoreFunction {
+    if (source.kind === 'drop') return dropFunction(source.resource, this.#handles, this.#calls);
+    const text = signatureOf(source.interfaceName, source.functionName);
+    if (text === undefined)
+      throw new Error(`no signature for ${source.interfaceName} ${source.functionName}`);
+    if (text === NEVER)
+      return coreFunction('()', () => vainCall(source.functionName), this.#side(source), this.#calls);
+    const call = hostCall(this.#host, source.interfaceName, source.functionName);
+    return coreFunction(text, call, this.#side(source), this.#calls);
+  }
+
+  #side({ memory, realloc, encoding }: HostSource): AbiSide {
+    return {
+      memory: this.#memory(memory, realloc),
+      handles: this.#handles,
+      strings: STRING_CODECS[encoding],
+    };
+  }
+
+  /** One view for all functions with the same memory and realloc. */
+  #memory(memory: StepExport | undefined, realloc: StepExport | undefined): GuestMemory {
+    const key = `${memory ? keyOf(memory) : ''}|${realloc ? keyOf(realloc) : ''}`;
+    const known = this.#memories.get(key);
+    if (known) return known;
+    const view = new GuestMemory();
+    this.#memories.set(key, view);
+    if (memory) this.#attachMemory(view, memory);
+    if (realloc) {
+      this.#instantiation(realloc).after.push((exports) =>
+        view.attachRealloc(exports[realloc.name] as Realloc),
+      );
+    }
+    return view;
+  }
+
+  #attachMemory(view: GuestMemory, memory: StepExport): void {
+    const bound = this.#instantiation(memory);
+    if (bound.memory) bound.before.push((imported) => view.attach(imported));
+    else bound.after.push((exports) => view.attach(exports[memory.name] as WebAssembly.Memory));
+  }
+
+  /** Makes the instances of one execution. */
+  start(context: ExecutionContext): void {
+    this.#context.current = context;
+    this.#calls.reset();
+    for (const [index, step] of this.#steps.entries()) {
+      if (step.kind === 'instantiate') this.#instances[index] = this.#instantiate(step);
+      else if (step.kind === 'call') this.#exported(step.target)();
+    }
+    this.#calls.rethrow();
+  }
+
+  #instantiate({ module, imports, memory, before, after }: Instantiation): WebAssembly.Instance {
+    if (memory) {
+      const taken = this.#pool.take(memory);
+      this.#pooled.push({ memory: taken, type: memory });
+      for (const handOver of before) handOver(taken);
+    }
+    const instance = new WebAssembly.Instance(module, imports);
+    for (const handOver of after) handOver(instance.exports);
+    return instance;
+  }
+
+  #exported({ step, name }: StepExport): (...args: number[]) => unknown {
+    return this.#instances[step]?.exports[name] as (...args: number[]) => unknown;
+  }
+
+  handle(request: object, responseOut: object): void {
+    const { handler, postReturn } = this.#plan;
+    const handles = this.#handles;
+    const requestHandle = handles.add('incoming-request', request);
+    this.#exported(handler)(requestHandle, handles.add('response-outparam', responseOut));
+    this.#calls.rethrow();
+    if (!postReturn) return;
+    this.#exported(postReturn)();
+    this.#calls.rethrow();
+  }
+
+  memoryBytes(): number {
+    let bytes = 0;
+    for (const { memory } of this.#pooled) bytes += memory.buffer.byteLength;
+    const others = new Set<WebAssembly.Memory>();
+    for (const [index, step] of this.#steps.entries()) {
+      if (step.kind !== 'instantiate' || step.memoryNames.length === 0) continue;
+      const exports = this.#instances[index]?.exports;
+      for (const name of step.memoryNames) if (exports) others.add(exports[name] as WebAssembly.Memory);
+    }
+    for (const memory of others) {
+      if (!this.#pooled.some((pooled) => pooled.memory === memory)) bytes += memory.buffer.byteLength;
+    }
+    return bytes;
+  }
+
+  release(): void {
+    for (const view of this.#memories.values()) view.detach();
+    for (const forget of this.#forgets) forget();
+    for (const { memory, type } of this.#pooled) this.#pool.give(memory, type);
+    this.#pooled = [];
+    this.#instances = [];
+    this.#handles.clear();
+    this.#context.current = undefined;
+  }
+}
+
+export class DirectComponent implements LinkedComponent {
+  readonly #bind: () => Binding;
+  readonly #idle: Binding[] = [];
+
+  constructor(
+    plan: DirectLinkPlan,
+    modules: Readonly<Record<string, WebAssembly.Module>>,
+    memories: Readonly<Record<string, MemoryType>>,
+    pool: MemoryPool,
+  ) {
+    this.#bind = () => new Binding(plan, modules, memories, pool);
+  }
+
+  instantiate(context: ExecutionContext): GuestInstance {
+    const binding = this.#idle.pop() ?? this.#bind();
+    let isReleased = false;
+    const release = () => {
+      // Twice in the list of idle ones, a binding would serve two instances at once.
+      if (isReleased) return;
+      isReleased = true;
+      binding.release();
+      this.#idle.push(binding);
+    };
+    try {
+      binding.start(context);
+    } catch (thrown) {
+      release();
+      throw thrown;
+    }
+    return {
+      handle: (request, responseOut) => binding.handle(request, responseOut),
+      memoryBytes: () => binding.memoryBytes(),
+      release,
+    };
+  }
+}

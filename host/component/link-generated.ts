@@ -1,0 +1,53 @@
+/** Makes instances by the code that jco generated for a component. */
+import { Script } from 'node:vm';
+import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
+import type { GuestInstance, HostFunctions, LinkedComponent } from './link.ts';
+import type { GeneratedPlan } from './plan.ts';
+
+type Imports = WebAssembly.Imports;
+type Instantiate = (
+  getCoreModule: (name: string) => WebAssembly.Module,
+  imports: HostFunctions,
+  instantiateCore: (module: WebAssembly.Module, imports: Imports) => WebAssembly.Instance,
+) => Readonly<Record<string, { handle(request: object, responseOut: object): void }>>;
+
+export class GeneratedComponent implements LinkedComponent {
+  readonly #modules: Readonly<Record<string, WebAssembly.Module>>;
+  readonly #instantiate: Instantiate;
+  readonly #handlerExport: string;
+
+  constructor(plan: GeneratedPlan, script: string, modules: Readonly<Record<string, WebAssembly.Module>>) {
+    this.#modules = modules;
+    this.#handlerExport = plan.exports.find((name) =>
+      name.startsWith('wasi:http/incoming-handler@'),
+    ) as string;
+    // Evaluated as a script, not imported: an imported module could never be unloaded again.
+    const source = script.replace(/^export (?=function |const )/gm, '');
+    const evaluated = new Script(`(() => {${source}\nreturn instantiate;})()`, {
+      filename: `${plan.version}.js`,
+    });
+    this.#instantiate = evaluated.runInThisContext() as Instantiate;
+  }
+
+  instantiate(context: ExecutionContext): GuestInstance {
+    const memories = new Set<WebAssembly.Memory>();
+    const instantiateCore = (module: WebAssembly.Module, imports: Imports) => {
+      const instance = new WebAssembly.Instance(module, imports);
+      for (const exported of Object.values(instance.exports)) {
+        if (exported instanceof WebAssembly.Memory) memories.add(exported);
+      }
+      return instance;
+    };
+    const exports = this.#instantiate(
+      (name) => this.#modules[name] as WebAssembly.Module,
+      hostFunctions(context),
+      instantiateCore,
+    );
+    const handler = exports[this.#handlerExport];
+    return {
+      handle: (request, responseOut) => handler?.handle(request, responseOut),
+      memoryBytes: () => [...memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0),
+      release: () => undefined,
+    };
+  }
+}

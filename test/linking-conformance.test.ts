@@ -1,0 +1,416 @@
+/**
+ * The same components through both ways of linking: what a caller sees must not differ. Where the generated code is
+ * looser than the canonical ABI, the test says so and holds direct linking to the ABI.
+ */
+import { beforeAll, describe, expect, test } from 'vitest';
+import { buildExamples } from '../guests/build.ts';
+import type { OutboundAnswer } from '../host/wasi/http-outgoing.ts';
+import {
+  type Ask,
+  comparable,
+  LINKINGS,
+  type Linking,
+  linkBoth,
+  type Observed,
+  type Runnable,
+  toComponent,
+} from './linking-harness.ts';
+import { type GuestText, guestText } from './linking-wat.ts';
+
+type Both = Readonly<Record<Linking, Runnable>>;
+
+/** Runs both ways, checks that they agree, and gives what they agree on. */
+function agreed(both: Both, ask: Ask = {}): Observed {
+  const direct = both.direct.run(ask);
+  expect(comparable(direct)).toEqual(comparable(both.generated.run(ask)));
+  return direct;
+}
+
+const linkText = async (text: GuestText): Promise<Both> => linkBoth(await toComponent(guestText(text)));
+
+const guests = new Map<string, Both>();
+const guest = (name: string): Both => guests.get(name) as Both;
+
+beforeAll(async () => {
+  for (const [name, { component }] of await buildExamples()) guests.set(name, await linkBoth(component));
+}, 120_000);
+
+describe('an AssemblyScript guest answers the same in both ways', () => {
+  test('hello', () => {
+    expect(agreed(guest('hello'))).toMatchObject({ outcome: 'ok', status: 200, body: 'Hello from Ebb\n' });
+  });
+
+  test.each<[string, Ask]>([
+    ['an empty body', {}],
+    ['a text', { method: 'POST', path: '/a?b=c', body: 'text', headers: [['content-type', 'text/x-a']] }],
+    ['a body of many chunks', { method: 'PUT', body: 'x'.repeat(1_000_000) }],
+    ['a method of its own', { method: 'PURGE', path: '/%20ü' }],
+    ['bytes that are no text', { method: 'POST', body: new Uint8Array([0, 255, 128, 10]) }],
+    [
+      'many headers',
+      { headers: Array.from({ length: 200 }, (_none, index) => [`x-${index}`, 'v'.repeat(index)] as const) },
+    ],
+  ])('echo of %s', (_what, ask) => {
+    const { outcome, body } = agreed(guest('echo'), ask);
+    expect([outcome, body]).toEqual(['ok', Buffer.from(ask.body ?? '').toString('latin1')]);
+  });
+
+  test.each([
+    ['/fib/15', 'ok'],
+    ['/mandelbrot/8', 'ok'],
+    ['/alloc/3', 'ok'],
+    ['/trap', 'trap'],
+    ['/nowhere', 'ok'],
+  ])('burn %s', (path, outcome) => {
+    expect(agreed(guest('burn'), { path }).outcome).toBe(outcome);
+  });
+
+  test('memory that grew is counted and not kept', () => {
+    const { direct } = guest('burn');
+    const before = direct.run({ path: '/fib/1' });
+    const grown = agreed(guest('burn'), { path: '/alloc/3' });
+    expect(grown.memoryBytes).toBeGreaterThan(3 * 1_048_576);
+    expect(direct.pool.count).toBe(0);
+    expect(direct.run({ path: '/fib/1' }).memoryBytes).toBe(before.memoryBytes);
+    expect(direct.pool.count).toBe(1);
+  });
+});
+
+const ERROR_CODES: readonly { readonly tag: string; readonly val?: unknown }[] = [
+  { tag: 'DNS-timeout' },
+  { tag: 'DNS-error', val: { rcode: 'NXDOMAIN', infoCode: 65_535 } },
+  { tag: 'DNS-error', val: { rcode: undefined, infoCode: undefined } },
+  { tag: 'connection-refused' },
+  { tag: 'TLS-alert-received', val: { alertId: 200, alertMessage: 'bad certificate' } },
+  { tag: 'HTTP-request-body-size', val: 2n ** 63n + 1n },
+  { tag: 'HTTP-request-body-size', val: undefined },
+  { tag: 'HTTP-request-header-section-size', val: 4_294_967_295 },
+  { tag: 'HTTP-request-header-size', val: { fieldName: 'x-ü', fieldSize: 7 } },
+  { tag: 'HTTP-request-header-size', val: undefined },
+  { tag: 'HTTP-request-trailer-size', val: { fieldName: undefined, fieldSize: 7 } },
+  { tag: 'HTTP-response-transfer-coding', val: 'gzip' },
+  { tag: 'configuration-error' },
+  { tag: 'internal-error', val: 'some reason — with a dash' },
+  { tag: 'internal-error', val: undefined },
+];
+
+describe('an outbound request', () => {
+  const upstream = (): OutboundAnswer => ({
+    tag: 'ok',
+    status: 207,
+    headers: ['x-up', '1'],
+    body: new Uint8Array(Buffer.from('from upstream')),
+  });
+
+  test('is sent and answered the same in both ways', () => {
+    const seen = agreed(guest('proxy'), { path: '/?url=http://other.test/path', upstream });
+    expect(seen).toMatchObject({ outcome: 'ok', body: 'from upstream' });
+    expect(seen.sent).toMatchObject([
+      { method: 'GET', scheme: 'http', authority: 'other.test', pathWithQuery: '/path' },
+    ]);
+  });
+
+  test.each(ERROR_CODES)('that fails with $tag ($val) is told so', (error) => {
+    const failed = agreed(guest('proxy'), {
+      path: '/?url=http://a.test/',
+      upstream: () => ({ tag: 'err', error }),
+    });
+    expect(failed.outcome).toBe('ok');
+  });
+
+  test.each(ERROR_CODES)('leaves $tag ($val) in memory as the canonical ABI lays it out', async (error) => {
+    // Answers with the result and, further up, the texts it points to.
+    const both = await linkText({
+      act: `(local.set $a (call $request (call $fields)))
+        (drop (call $setAuthority (local.get $a) (i32.const 1) (i32.const 64) (i32.const 2)))
+        (call $send (local.get $a) (i32.const 0) (i32.const 0) (i32.const 1024))
+        (call $answer (i32.load (i32.const 1032)) (i32.const 1088))`,
+      answer: ['(i32.const 1088)', '(i32.const 4000)'],
+    });
+    const seen = agreed(both, { upstream: () => ({ tag: 'err', error }) });
+    expect(seen.outcome).toBe('ok');
+    expect(seen.body).toHaveLength(4_000);
+  });
+});
+
+const HANDLE_FAULT = /expected a handle of/;
+
+describe('a guest that misuses a handle traps in both ways', () => {
+  test.each<[string, GuestText]>([
+    ['forged', { act: '(drop (call $headers (i32.const 77)))' }],
+    ['zero', { act: '(drop (call $headers (i32.const 0)))' }],
+    ['negative', { act: '(drop (call $headers (i32.const -1)))' }],
+    [
+      'used after it was dropped',
+      { act: '(call $dropRequest (local.get $req)) (drop (call $headers (local.get $req)))' },
+    ],
+    ['dropped twice', { act: '(call $dropRequest (local.get $req)) (call $dropRequest (local.get $req))' }],
+    [
+      'given away and used',
+      {
+        act: '(local.set $a (call $fields)) (drop (call $response (local.get $a))) (call $entries (local.get $a) (i32.const 512))',
+      },
+    ],
+    [
+      'given away twice',
+      {
+        act: '(local.set $a (call $fields)) (drop (call $response (local.get $a))) (drop (call $response (local.get $a)))',
+      },
+    ],
+    ['of a response, set twice', { act: '(call $respond (local.get $out) (i32.const 64) (i32.const 2))' }],
+  ])('%s', async (_what, text) => {
+    const seen = agreed(await linkText(text));
+    expect(seen.outcome).toBe('trap');
+  });
+
+  test('and the message says what was expected and what came', async () => {
+    const { direct } = await linkText({ act: '(call $dropFields (local.get $req))' });
+    expect(direct.run().message).toBe('expected a handle of fields, got one of incoming-request (1)');
+  });
+});
+
+describe('a guest ends the same in both ways when it', () => {
+  test.each<[string, GuestText, Observed['outcome']]>([
+    [
+      'drops the out-parameter',
+      { act: '(call $dropOutparam (local.get $out))', answer: 'none' },
+      'no-response',
+    ],
+    ['returns without an answer', { answer: 'none' }, 'no-response'],
+    ['traps', { act: 'unreachable' }, 'trap'],
+    [
+      'calls itself without end',
+      { act: '(call $deep)', more: '(func $deep (call $deep) (call $deep))' },
+      'trap',
+    ],
+    ['exits', { act: '(call $exit (i32.const 0))' }, 'exit'],
+    [
+      'exits after its answer',
+      {
+        act: '(call $respond (local.get $out) (i32.const 64) (i32.const 2)) (call $exit (i32.const 1))',
+        answer: 'none',
+      },
+      'exit',
+    ],
+    ['divides by zero', { act: '(drop (i32.div_u (i32.const 1) (i32.const 0)))' }, 'trap'],
+    ['reads behind its memory', { act: '(drop (i32.load (i32.const 65536)))' }, 'trap'],
+    [
+      'answers with an error',
+      {
+        act: '(call $set (local.get $out) (i32.const 1) (i32.const 38) (i32.const 1) (i64.const 64) (i32.const 2) (i32.const 0) (i32.const 0) (i32.const 0))',
+        answer: 'none',
+      },
+      'error',
+    ],
+    [
+      'does not finish its body',
+      {
+        act: '(local.set $a (call $response (call $fields))) (call $body (local.get $a) (i32.const 0)) (call $set (local.get $out) (i32.const 0) (local.get $a) (i32.const 0) (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))',
+        answer: 'none',
+      },
+      'unfinished',
+    ],
+    ['polls nothing', { act: '(call $poll (i32.const 0) (i32.const 0) (i32.const 512))' }, 'trap'],
+    [
+      'writes too much at once',
+      {
+        act: '(local.set $a (call $stderr)) (call $say (local.get $a) (i32.const 0) (i32.const 5000) (i32.const 0))',
+      },
+      'trap',
+    ],
+    [
+      'gives a result area behind its memory',
+      { act: '(call $path (local.get $req) (i32.const 65536))' },
+      'trap',
+    ],
+    ['gives a result area at the very end', { act: '(call $path (local.get $req) (i32.const -4))' }, 'trap'],
+    [
+      'has a realloc that gives a place behind the memory',
+      {
+        act: '(call $path (local.get $req) (i32.const 512))',
+        realloc: '(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 65536))',
+      },
+      'trap',
+    ],
+    [
+      'has a realloc that traps',
+      {
+        act: '(call $path (local.get $req) (i32.const 512))',
+        realloc: '(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)',
+      },
+      'trap',
+    ],
+    [
+      'names a case that is none',
+      {
+        act: '(local.set $a (call $request (call $fields))) (drop (call $setMethod (local.get $a) (i32.const 10) (i32.const 0) (i32.const 0)))',
+      },
+      'trap',
+    ],
+  ])('%s', async (_what, text, outcome) => {
+    expect(agreed(await linkText(text)).outcome).toBe(outcome);
+  });
+});
+
+describe('where the generated code is looser, direct linking keeps to the canonical ABI and traps for', () => {
+  const cases: [string, GuestText, RegExp][] = [
+    ['a handle of another type', { act: '(drop (call $headers (local.get $out)))' }, HANDLE_FAULT],
+    ['a handle dropped as another type', { act: '(call $dropFields (local.get $req))' }, HANDLE_FAULT],
+    ['a handle dropped that never was', { act: '(call $dropFields (i32.const 99))' }, HANDLE_FAULT],
+    [
+      'a result area that is not aligned',
+      { act: '(call $path (local.get $req) (i32.const 1025))' },
+      /aligned to 4 bytes/,
+    ],
+    [
+      'bytes that begin within the memory and end behind it',
+      {
+        act: '(local.set $a (call $stderr)) (call $say (local.get $a) (i32.const 65530) (i32.const 7) (i32.const 0))',
+      },
+      /expected 7 bytes at 65530 within the memory of 65536 bytes/,
+    ],
+    [
+      'bytes at a pointer far behind it',
+      {
+        act: '(local.set $a (call $stderr)) (call $say (local.get $a) (i32.const -1) (i32.const 1) (i32.const 0))',
+      },
+      /expected 1 bytes at 4294967295/,
+    ],
+    [
+      'a length of 4 GiB',
+      {
+        act: '(local.set $a (call $stderr)) (call $say (local.get $a) (i32.const 8) (i32.const -1) (i32.const 0))',
+      },
+      /expected 4294967295 bytes at 8/,
+    ],
+    [
+      'a text that is no UTF-8',
+      {
+        data: '(data (i32.const 512) "\\c3\\28")',
+        act: '(drop (call $hasField (call $fields) (i32.const 512) (i32.const 2)))',
+      },
+      /expected a string in utf-8, got 2 malformed bytes at 512/,
+    ],
+    [
+      'a text with a surrogate',
+      {
+        data: '(data (i32.const 512) "\\ed\\a0\\80")',
+        act: '(drop (call $hasField (call $fields) (i32.const 512) (i32.const 3)))',
+      },
+      /malformed/,
+    ],
+    [
+      'a list of more items than its memory has bytes',
+      { act: '(call $fromList (i32.const 16) (i32.const 0x10000000) (i32.const 512))' },
+      /within the memory/,
+    ],
+    [
+      'a list that is not aligned',
+      { act: '(call $fromList (i32.const 17) (i32.const 1) (i32.const 512))' },
+      /aligned to 4 bytes/,
+    ],
+    [
+      'a realloc that gives what is not aligned',
+      {
+        act: '(call $entries (call $headers (local.get $req)) (i32.const 512))',
+        realloc: '(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1025))',
+      },
+      /aligned to 4 bytes/,
+    ],
+    [
+      'a handle dropped from within realloc while a call borrows it',
+      {
+        act: '(global.set $held (local.get $req)) (call $path (local.get $req) (i32.const 512))',
+        realloc:
+          '(global $held (mut i32) (i32.const 0)) (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (call $dropRequest (global.get $held)) (i32.const 1024))',
+      },
+      /expected a handle of incoming-request that no call borrows, got 1/,
+    ],
+    [
+      'more handles than one instance may hold',
+      { act: '(loop $more (drop (call $fields)) (br $more))' },
+      /expected at most 100000 handles at once/,
+    ],
+  ];
+  test.each(cases)('%s', async (_what, text, message) => {
+    const direct = (await linkBoth(await toComponent(guestText(text)))).direct.run();
+    expect(direct.outcome).toBe('trap');
+    expect(direct.message).toMatch(message);
+  });
+});
+
+test('realloc may call the host, as it does where it runs the constructors of a C library', async () => {
+  const both = await linkText({
+    act: '(call $path (local.get $req) (i32.const 512))',
+    realloc:
+      '(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (call $dropFields (call $fields)) (i32.const 1024))',
+    answer: ['(i32.const 1024)', '(i32.load (i32.const 520))'],
+  });
+  expect(agreed(both, { path: '/asked' })).toMatchObject({ outcome: 'ok', body: '/asked' });
+});
+
+describe('an instance', () => {
+  test('is fresh for each request: nothing of one is left for the next', async () => {
+    const both = await linkText({
+      act: '(i32.store (i32.const 2000) (i32.add (i32.load (i32.const 2000)) (i32.const 1))) (i32.store8 (i32.const 64) (i32.add (i32.const 48) (i32.load (i32.const 2000))))',
+      answer: ['(i32.const 64)', '(i32.const 1)'],
+    });
+    for (let round = 0; round < 3; round++) expect(agreed(both).body).toBe('1');
+  });
+
+  test('that trapped leaves nothing behind that the next could trip over', async () => {
+    const both = await linkText({
+      act: '(call $method (local.get $req) (i32.const 512)) (if (i32.eq (i32.load8_u (i32.const 512)) (i32.const 2)) (then unreachable))',
+    });
+    for (const linking of LINKINGS) {
+      expect(both[linking].run({ method: 'POST' }).outcome).toBe('trap');
+      expect(both[linking].run({ method: 'GET' })).toMatchObject({ outcome: 'ok', body: 'ok' });
+    }
+  });
+
+  test('runs its start code, and what that traps with ends the execution', async () => {
+    const more = '(func (export "_initialize") (i32.store (i32.const 64) (i32.const 0x2121)))';
+    expect(agreed(await linkText({ more }))).toMatchObject({ body: '!!' });
+    const trapping = '(func (export "_initialize") unreachable)';
+    expect(agreed(await linkText({ more: trapping })).outcome).toBe('trap');
+  });
+
+  test('has its post-return function called after the handler', async () => {
+    const name = 'cabi_post_wasi:http/incoming-handler@0.2.12#handle';
+    const quiet = await linkText({ more: `(func (export "${name}"))` });
+    expect(agreed(quiet)).toMatchObject({ outcome: 'ok', body: 'ok' });
+    const trapping = await linkText({ more: `(func (export "${name}") unreachable)` });
+    expect(agreed(trapping).outcome).toBe('trap');
+  });
+
+  test('can live beside another of the same component', async () => {
+    const { direct } = guest('hello');
+    const { contextFor, requestData } = await import('./linking-harness.ts');
+    const { IncomingRequest, ResponseOutparam } = await import('../host/wasi/http-incoming.ts');
+    const context = contextFor({}, [], () => undefined);
+    const [one, two] = [direct.linked.instantiate(context), direct.linked.instantiate(context)];
+    const outparams = [two, one].map((instance) => {
+      const outparam = new ResponseOutparam();
+      instance.handle(new IncomingRequest(requestData({})), outparam);
+      return outparam;
+    });
+    for (const { value } of outparams) expect(value?.tag).toBe('ok');
+    for (const instance of [one, two, one, two]) instance.release();
+    const [three, four] = [direct.linked.instantiate(context), direct.linked.instantiate(context)];
+    expect(three.memoryBytes()).toBe(65_536);
+    expect(four.memoryBytes()).toBe(65_536);
+    three.release();
+    expect(four.memoryBytes()).toBe(65_536);
+    four.release();
+  });
+});
+
+test('a guest cannot survive a fault by catching it', async () => {
+  // Catches whatever the host throws, then answers as if nothing had been.
+  const both = await linkText({
+    act: '(block $caught (try_table (catch_all $caught) (call $dropFields (i32.const 99))))',
+  });
+  const seen = both.direct.run();
+  expect(seen.outcome).toBe('trap');
+  expect(seen.message).toMatch(HANDLE_FAULT);
+});
