@@ -31,7 +31,5 @@ export function list(text: string, before: readonly string[] | undefined): reado
 
 /** The flag of a setting, without its dashes: `timeLimitMs` is `time-limit-ms`. */
 export function flagOf(name: string): string {
-  // The one flag that may be given again and again is named for one of its values.
-  if (name === 'platforms') return 'platform';
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }

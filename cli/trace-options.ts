@@ -100,7 +100,7 @@ export function inFlags(thrown: unknown, keys: readonly string[] = WORKLOAD_KEYS
   const message = thrown.message
     .replace(
       new RegExp(`\\b(?:${keys.join('|')})\\b(?=: | "| is for| fills)`, 'g'),
-      (key) => `--${flagOf(key)}`,
+      (key) => `--${key === 'platforms' ? 'platform' : flagOf(key)}`,
     )
     .replace(
       /\b(?:csvTime|csvDuration|serviceTime|traceMemoryMb|maxBadRows)\b(?! "|:)/g,

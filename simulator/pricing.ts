@@ -77,20 +77,17 @@ function booksFor(
 
 const monthOf = (book: PriceBook, { name }: InstanceSize): bigint => sizeMonthNanoUsd(book, name);
 
-/** Where a book sells machines for every purpose, the general ones come first. */
-const GENERAL_SIZES: Readonly<Record<string, string>> = { 'aws-ec2': 'm7g.' };
-
-function cheapestOf(book: PriceBook, cores: number, prefix: string): InstanceSize | undefined {
+function cheapestOf(book: PriceBook, cores: number): InstanceSize | undefined {
   let cheapest: InstanceSize | undefined;
   for (const size of book.sizes) {
-    if (size.shared || size.vcpus < cores || !size.name.startsWith(prefix)) continue;
+    if (size.shared || size.vcpus < cores) continue;
     if (cheapest === undefined || monthOf(book, size) < monthOf(book, cheapest)) cheapest = size;
   }
   return cheapest;
 }
 
 function cheapestSize(book: PriceBook, cores: number): InstanceSize {
-  const cheapest = cheapestOf(book, cores, GENERAL_SIZES[book.id] ?? '') ?? cheapestOf(book, cores, '');
+  const cheapest = cheapestOf(book, cores);
   if (cheapest !== undefined) return cheapest;
   const largest = book.sizes.reduce((a, b) => (b.vcpus > a.vcpus ? b : a));
   throw new CodedError(
@@ -150,7 +147,7 @@ export function planPricing(
   scenario: Scenario,
 ): readonly { readonly platform: PlatformName; readonly pricing: Pricing }[] {
   const { platforms, instanceType } = scenario;
-  const given = scenario.prices.map((id) => priceBook(id));
+  const given = scenario.prices.map((book) => (typeof book === 'string' ? priceBook(book) : book));
   checkBooks(given, platforms);
   const chosen = platforms.flatMap((platform) =>
     booksFor(platform, given, platforms).map((book) => ({ platform, book })),

@@ -1,4 +1,5 @@
 /** Every option of a scenario as it is given, and which platforms have a use for it. It checks nothing. */
+import type { PriceBook } from '../metering/price-book.ts';
 import type { Routing } from './platforms/fleet.ts';
 import type { GroupMetric } from './platforms/group-scaling.ts';
 import type { Pick } from './platforms/instances.ts';
@@ -53,8 +54,8 @@ export interface ScenarioInput {
   readonly concurrency?: number | undefined;
   /** Configured memory in MB (2^20 bytes) instead of the trace's; default the trace's, else 512. */
   readonly memoryMb?: number | undefined;
-  /** Ids of price books; each platform takes those that fit it, or its default. */
-  readonly prices?: readonly string[] | undefined;
+  /** Price books, by id or as they are; each platform takes those that fit it, or its default. */
+  readonly prices?: readonly (string | PriceBook)[] | undefined;
   /** All but functions: the size of an instance, by its name in a price book. */
   readonly instanceType?: string | undefined;
   /** Whether the price books' free tiers are subtracted; default false. */

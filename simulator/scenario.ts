@@ -3,6 +3,7 @@
  * one whole scenario. It knows no trace.
  */
 import { CodedError } from '../metering/errors.ts';
+import type { PriceBook } from '../metering/price-book.ts';
 import { BYTES_PER_MB, US_PER_MS, US_PER_S } from '../metering/units.ts';
 import { didYouMean } from './nearest.ts';
 import { OptionReader, shown } from './option-reader.ts';
@@ -38,7 +39,7 @@ export interface Scenario {
   readonly sharing: Sharing;
   readonly concurrency: number | null;
   readonly memoryBytes: number | null;
-  readonly prices: readonly string[];
+  readonly prices: readonly (string | PriceBook)[];
   readonly instanceType: string | null;
   readonly freeTier: boolean;
   readonly minInstances: number | null;
@@ -90,6 +91,20 @@ function readPlatforms(read: Read): readonly PlatformName[] | null {
     'platforms',
     `names among ${PLATFORM_NAMES.join(', ')}${didYouMean(strange, PLATFORM_NAMES)}`,
   );
+}
+
+/** Ids, and books that were checked when they were read from a file of the user's own. */
+function readPrices(read: Read): readonly (string | PriceBook)[] | null {
+  const value = read.value('prices');
+  if (value === undefined) return null;
+  const isBook = (item: unknown): boolean => typeof (item as PriceBook | null)?.id === 'string';
+  const isGood =
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((item) => typeof item === 'string' || isBook(item));
+  return isGood
+    ? [...new Set(value as (string | PriceBook)[])]
+    : read.fault('prices', 'a list of price books, at least one');
 }
 
 function readColdStart(read: Read): number | 'trace' | null {
@@ -192,7 +207,7 @@ export function checkScenario(input: ScenarioInput): Scenario {
     ...readInstances(read),
     ...readScaling(read),
     memoryBytes: readMb(read, 'memoryMb'),
-    prices: read.list('prices') ?? [],
+    prices: readPrices(read) ?? [],
     instanceType: read.text('instanceType'),
     freeTier: read.flag('freeTier') ?? false,
     seriesUs: read.us('seriesS', SECONDS_MAX, US_PER_S, 0.001),

@@ -1,6 +1,5 @@
 /** The options of `ebb simulate`, in the groups in which its help lists them; each with unit, default and range. */
 import { type Command, Option } from 'commander';
-import { PRICE_BOOK_IDS } from '../../metering/prices/catalogue.ts';
 import { ROUTINGS } from '../../simulator/platforms/fleet.ts';
 import { GROUP_METRICS } from '../../simulator/platforms/group-scaling.ts';
 import { PICKS } from '../../simulator/platforms/instances.ts';
@@ -10,6 +9,7 @@ import { PAAS_SCALINGS } from '../../simulator/platforms/paas-scaling.ts';
 import { PLATFORM_NAMES } from '../../simulator/platforms/platform.ts';
 import { SHARINGS } from '../../simulator/platforms/vm.ts';
 import { decimalNumber, list, wholeNumber } from '../option-values.ts';
+import { PRICES_ARGUMENT } from '../price-books.ts';
 import { traceOptions } from '../trace-options.ts';
 
 const SECONDS_MAX = 1e9;
@@ -38,7 +38,7 @@ const ALL: readonly Row[] = [
     "configured memory of a function (MB, 1 to 16777216; default: the trace's, else 512)",
     wholeNumber(1, 2 ** 24),
   ],
-  ['--prices <ids>', `price books, one for each kind of platform: ${PRICE_BOOK_IDS.join(', ')}`],
+  ['--prices <ids>', `price books, a list: ${PRICES_ARGUMENT}`],
   ['--instance-type <name>', 'all but functions: size of an instance, by its name in the price book'],
   ['--free-tier', 'subtract what the provider gives for free each month'],
   [
@@ -172,7 +172,7 @@ function add(command: Command, heading: string, rows: readonly Row[]): void {
 
 /** Values are passed on as they were given; what is left out gets its default from the simulator. */
 export function addSimulateOptions(command: Command): Command {
-  traceOptions(command.optionsGroup('Trace:')).optionsGroup('Options:');
+  traceOptions(command.optionsGroup('Trace:'));
   const platforms = `platforms to simulate, a list: ${PLATFORM_NAMES.join(', ')} (default: functions,vm,paas)`;
   const all = 'All platforms:';
   command.addOption(new Option('--platform <names>', platforms).argParser(list).helpGroup(all));

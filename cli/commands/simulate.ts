@@ -10,23 +10,26 @@ import { loadWorkload, type WorkloadOptions } from '../../simulator/traces/load.
 import { SEED_DEFAULT } from '../../simulator/traces/read.ts';
 import type { Trace } from '../../simulator/traces/trace.ts';
 import type { Output } from '../output.ts';
+import { loadPriceBook } from '../price-books.ts';
 import { inFlags, splitTraceOptions, WORKLOAD_KEYS } from '../trace-options.ts';
 import { EBB_VERSION } from '../version.ts';
 import { addSimulateOptions } from './simulate-options.ts';
 
-interface CommandOptions extends Omit<ScenarioInput, 'platforms'>, WorkloadOptions {
+interface CommandOptions extends Omit<ScenarioInput, 'platforms' | 'prices'>, WorkloadOptions {
+  readonly prices?: readonly string[];
   readonly platform?: readonly PlatformName[];
   readonly json?: boolean;
 }
 
 async function run(file: string | undefined, options: CommandOptions, output: Output): Promise<void> {
-  const { json, platform, ...given } = options;
+  const { json, platform, prices, ...given } = options;
   const { trace, others } = splitTraceOptions(given);
   // One seed for all: what the trace draws and what the platforms draw are streams of their own.
   const scenario: ScenarioInput = {
     ...others,
     seed: trace.seed,
-    ...(platform ? { platforms: platform } : {}),
+    platforms: platform,
+    prices: prices && (await Promise.all(prices.map(loadPriceBook))),
   };
   const result = await replay(file, trace, scenario, output).catch((thrown: unknown) => {
     throw inFlags(thrown, [...WORKLOAD_KEYS, ...SCENARIO_KEYS]);
@@ -40,7 +43,7 @@ async function replay(
   options: WorkloadOptions,
   scenario: ScenarioInput,
   output: Output,
-) {
+): Promise<SimulationResult> {
   output.progress(`reading ${file ?? 'the workload'}`);
   const trace = await loadWorkload(file ?? null, options);
   const redraw = await redrawn(file, options, trace, scenario.replications ?? 1);
