@@ -323,6 +323,15 @@ describe('ebb simulate', () => {
     expect(text.stderr).toMatch(/replayed 52,914 requests in \d+\.\d\d s: [\d,]+ a second/);
   });
 
+  it('draws a made-up workload anew for each replication, and the same again for the same seed', async () => {
+    const workload = ['--synthetic', 'poisson:rate=5/s,duration=100s', '--service-time', 'exponential:100ms'];
+    const run = () => ebb('simulate', ...workload, '--platform', 'vm', '--replications', '3', '--json');
+    const first = await run();
+    expect([first.exitCode, first.stderr]).toEqual([0, expect.stringContaining('replayed')]);
+    expect(first.json().replications.platforms[0].latencyMeanMs.halfWidth).toBeGreaterThan(0.1);
+    expect((await run()).stdout).toBe(first.stdout);
+  });
+
   it('refuses an option that no chosen platform uses, and says which one does', async () => {
     const vm = await ebb('simulate', llm, ...llmOptions, '--platform', 'vm', '--keep-alive-s', '5');
     expect([vm.exitCode, vm.stderr]).toEqual([

@@ -1,11 +1,14 @@
 /** `ebb simulate`: replays a trace on platforms and says what each costs and how slow it gets. */
 import type { Command } from 'commander';
+import { replicationSeed } from '../../simulator/kernel/random.ts';
 import type { PlatformName } from '../../simulator/platforms/platform.ts';
 import { comparisonTable } from '../../simulator/report/table.ts';
 import type { SimulationResult } from '../../simulator/result.ts';
 import { simulate } from '../../simulator/run.ts';
 import { SCENARIO_KEYS, type ScenarioInput } from '../../simulator/scenario.ts';
 import { loadWorkload, type WorkloadOptions } from '../../simulator/traces/load.ts';
+import { SEED_DEFAULT } from '../../simulator/traces/read.ts';
+import type { Trace } from '../../simulator/traces/trace.ts';
 import type { Output } from '../output.ts';
 import { loadPriceBook } from '../price-books.ts';
 import { inFlags, splitTraceOptions, WORKLOAD_KEYS } from '../trace-options.ts';
@@ -43,14 +46,33 @@ async function replay(
 ): Promise<SimulationResult> {
   output.progress(`reading ${file ?? 'the workload'}`);
   const trace = await loadWorkload(file ?? null, options);
+  const redraw = await redrawn(file, options, trace, scenario.replications ?? 1);
   const startedMs = performance.now();
   const result = simulate(trace, scenario, {
     version: EBB_VERSION,
+    redraw,
     onProgress: (fraction) =>
       output.progress(`simulating ${trace.count} requests: ${Math.floor(fraction * 100)} %`),
   });
   output.say(speedOf(result, (performance.now() - startedMs) / 1_000));
   return result;
+}
+
+/** What a trace draws is drawn anew for each replication: made-up arrivals, filled times, transformations. */
+async function redrawn(
+  file: string | undefined,
+  options: WorkloadOptions,
+  trace: Trace,
+  replications: number,
+): Promise<((seed: number) => Trace) | undefined> {
+  const draws = options.synthetic !== undefined || trace.filled.length > 0 || trace.transformed.length > 0;
+  if (!draws || replications === 1) return undefined;
+  const traces = new Map<number, Trace>();
+  for (let replication = 1; replication < replications; replication++) {
+    const seed = replicationSeed(options.seed ?? SEED_DEFAULT, replication);
+    traces.set(seed, await loadWorkload(file ?? null, { ...options, seed }));
+  }
+  return (seed) => traces.get(seed) ?? trace;
 }
 
 /** The result is free of clocks; how quickly it came is for the person who waited. */
