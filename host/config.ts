@@ -1,8 +1,9 @@
 /** The host's settings: defaults, then types, then cross-checks. All faults are reported at once. */
 import { CodedError } from '../metering/errors.ts';
+import { didYouMean } from '../metering/nearest.ts';
 import { BYTES_PER_MB } from '../metering/units.ts';
 
-/** Settings of a host; every limit holds for each function alike. */
+/** Settings of a host. What a function may set for itself (function-settings.ts) has its default and ceiling here. */
 export interface HostConfig {
   /** Address that both listeners bind to. */
   readonly bind: string;
@@ -32,6 +33,10 @@ export interface HostConfig {
   readonly cacheMb: number;
   /** Where guests may send requests: `host`, `host:port`, `*.domain` or `*`. Empty: nowhere. */
   readonly allowOutbound: readonly string[];
+  /** Outbound requests that one execution may send. */
+  readonly outboundRequests: number;
+  /** What is kept of what one execution prints. */
+  readonly logKb: number;
   /** How long running requests may go on after the host was told to stop. */
   readonly drainTimeoutMs: number;
 }
@@ -63,6 +68,8 @@ export const NUMBER_SETTINGS = {
   queueLimit: number(1_000, 0, 1_000_000, 'requests'),
   queueTimeoutMs: number(10_000, 0, 3_600_000, 'ms'),
   cacheMb: number(256, 1, 65_536, 'MB'),
+  outboundRequests: number(1_000, 0, 1_000_000, 'requests'),
+  logKb: number(64, 0, 1_024, 'KB'),
   drainTimeoutMs: number(10_000, 0, 3_600_000, 'ms'),
 } as const satisfies Record<string, NumberSetting>;
 
@@ -100,9 +107,9 @@ export function hostConfig(given: Given = {}): HostConfig {
       faults.push(`${name}: expected a text, got ${JSON.stringify(value)}`);
     settings[name] = value;
   }
-  const known = new Set(Object.keys(settings));
+  const known = Object.keys(settings);
   for (const name of Object.keys(given)) {
-    if (!known.has(name)) faults.push(`${name}: expected one of ${[...known].join(', ')}`);
+    if (!known.includes(name)) faults.push(unknownFault(name, known));
   }
   for (const pattern of allowOutbound) {
     if (typeof pattern !== 'string' || !OUTBOUND_PATTERN.test(pattern)) {
@@ -116,5 +123,9 @@ export function hostConfig(given: Given = {}): HostConfig {
   if (faults.length > 0) throw new CodedError('config-invalid', faults.join('; '), { faults });
   return config;
 }
+
+/** Says what a setting that nobody knows was perhaps meant to be. */
+export const unknownFault = (name: string, known: readonly string[]): string =>
+  `${name}: expected one of ${known.join(', ')}${didYouMean(name, known)}`;
 
 export const toBytes = (megabytes: number): number => megabytes * BYTES_PER_MB;

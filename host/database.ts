@@ -38,6 +38,10 @@ const MIGRATIONS: readonly string[] = [
      warmth TEXT NOT NULL,
      log TEXT NOT NULL
    ) STRICT;`,
+  `CREATE TABLE function_settings (
+     name TEXT PRIMARY KEY,
+     settings TEXT NOT NULL
+   ) STRICT;`,
 ];
 
 function migrate(database: HostDatabase): void {

@@ -18,13 +18,24 @@ export interface WorkerStart {
   readonly answers: MessagePort;
   /** `NEWS_INDEX` as 32-bit integers: raised after each answer, and what a blocked worker waits on. */
   readonly shared: SharedArrayBuffer;
+}
+
+/** What a thread itself holds one execution to. */
+export interface WorkerLimits {
   readonly responseBytesMax: number;
+  /** What is kept of what the guest prints. */
+  readonly logBytesMax: number;
 }
 
 export type ToWorker =
   | { readonly type: 'load'; readonly component: CompiledComponent }
-  | { readonly type: 'unload'; readonly version: string }
-  | { readonly type: 'run'; readonly version: string; readonly request: RequestData };
+  | { readonly type: 'unload'; readonly key: string }
+  | {
+      readonly type: 'run';
+      readonly key: string;
+      readonly request: RequestData;
+      readonly limits: WorkerLimits;
+    };
 
 export type FromWorker =
   | { readonly type: 'ready' }

@@ -6,6 +6,7 @@ import { CodedError } from '../metering/errors.ts';
 import { admit, waitedTooLong } from '../metering/policy.ts';
 import type { CompiledComponent } from './component/module-cache.ts';
 import { NESTED_LEVELS_MAX } from './nested-calls.ts';
+import type { RunLimits } from './run-limits.ts';
 import { type Waiting, WaitingRequests } from './waiting-requests.ts';
 import type { RequestData } from './wasi/http-incoming.ts';
 import type { RunResult } from './worker-messages.ts';
@@ -16,8 +17,8 @@ export interface PoolSettings extends SlotSettings {
   readonly workers: number;
   readonly queueLimit: number;
   readonly queueTimeoutMs: number;
-  /** Whether threads should keep this component for later requests. */
-  readonly isKept: (version: string) => boolean;
+  /** Whether threads should keep this compiled component for later requests. */
+  readonly isKept: (key: string) => boolean;
 }
 
 /**
@@ -32,11 +33,16 @@ const SPARE_IDLE_MS = 5_000;
 /** Threads that may fail to start in a row before requests are refused rather than kept waiting. */
 const FAILED_STARTS_MAX = 5;
 
-export interface RunOptions {
+/** Who waits for a run. */
+export interface Caller {
   /** How many functions of this host wait for this one: 0 for a request from outside. */
   readonly level: number;
   /** Takes the request out of the queue again; a run that has begun goes on. */
   readonly signal?: AbortSignal;
+}
+
+export interface RunOptions extends Caller {
+  readonly limits: RunLimits;
 }
 
 /** A finished run and when it left the queue, by `performance.now()`. */
@@ -75,15 +81,15 @@ export class WorkerPool {
   async run(component: CompiledComponent, request: RequestData, options: RunOptions): Promise<PoolRun> {
     const slot = await this.#slotFor(options);
     const dispatchedMs = performance.now();
-    const result = await slot.run(component, request, options.level);
-    const { version } = component.plan;
-    if (!this.#settings.isKept(version)) slot.unload(version);
+    const { limits, level } = options;
+    const result = await slot.run(component, { request, limits, level });
+    if (!this.#settings.isKept(component.key)) slot.unload(component.key);
     return { result, dispatchedMs };
   }
 
   /** Makes every thread forget a component. */
-  unload(version: string): void {
-    for (const slot of this.#slots) slot.unload(version);
+  unload(key: string): void {
+    for (const slot of this.#slots) slot.unload(key);
   }
 
   /** Ends all threads; what still waits is refused, and what runs is interrupted. */

@@ -2,8 +2,9 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { CompiledComponent } from './component/module-cache.ts';
 import type { NestedCalls } from './nested-calls.ts';
-import { type OutboundLimits, sendOutbound } from './outbound-client.ts';
+import { sendOutbound } from './outbound-client.ts';
 import type { OutboundPolicy } from './outbound-policy.ts';
+import type { RunLimits } from './run-limits.ts';
 import { siblingModule } from './sibling-module.ts';
 import type { RequestData } from './wasi/http-incoming.ts';
 import type { OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
@@ -19,12 +20,16 @@ import {
 } from './worker-messages.ts';
 
 export interface SlotSettings {
-  readonly timeLimitMs: number;
-  readonly memoryBytesMax: number;
-  readonly responseBytesMax: number;
   readonly outboundPolicy: OutboundPolicy;
-  readonly outboundLimits: OutboundLimits;
   readonly nestedCalls: NestedCalls;
+}
+
+/** One execution to run. */
+export interface SlotRun {
+  readonly request: RequestData;
+  readonly limits: RunLimits;
+  /** How many functions of this host wait for this one. */
+  readonly level: number;
 }
 
 /** Outbound requests that one execution may have under way at once. */
@@ -32,11 +37,13 @@ const OUTBOUND_PENDING_MAX = 64;
 
 interface Running {
   readonly level: number;
+  readonly limits: RunLimits;
   readonly startedMs: number;
   readonly timer: NodeJS.Timeout;
   readonly abort: AbortController;
   readonly finish: (result: RunResult) => void;
   outboundPending: number;
+  outboundSent: number;
 }
 
 const cutOff = (outcome: 'time-limit' | 'interrupted', message: string) => ({
@@ -69,11 +76,7 @@ export class WorkerSlot {
     this.#events = events;
     const { port1, port2 } = new MessageChannel();
     this.#answers = port1;
-    const workerData: WorkerStart = {
-      answers: port2,
-      shared: this.#shared,
-      responseBytesMax: settings.responseBytesMax,
-    };
+    const workerData: WorkerStart = { answers: port2, shared: this.#shared };
     this.#worker = new Worker(siblingModule(import.meta.url, 'worker'), {
       workerData,
       transferList: [port2],
@@ -120,24 +123,26 @@ export class WorkerSlot {
   }
 
   /** Runs one request on a claimed slot; the promise always resolves. */
-  run(component: CompiledComponent, request: RequestData, level: number): Promise<RunResult> {
-    const version = component.plan.version;
-    if (!this.#loaded.has(version)) {
-      this.#loaded.add(version);
+  run(component: CompiledComponent, { request, limits, level }: SlotRun): Promise<RunResult> {
+    const { key } = component;
+    if (!this.#loaded.has(key)) {
+      this.#loaded.add(key);
       this.#post({ type: 'load', component });
     }
     return new Promise((resolve) => {
-      const timer = setTimeout(() => void this.#cutOffAtTimeLimit(), this.#settings.timeLimitMs);
+      const timer = setTimeout(() => void this.#cutOffAtTimeLimit(), limits.timeLimitMs);
       const startedMs = performance.now();
       const abort = new AbortController();
-      this.#running = { level, startedMs, timer, abort, finish: resolve, outboundPending: 0 };
-      this.#post({ type: 'run', version, request });
+      const sent = { outboundPending: 0, outboundSent: 0 };
+      this.#running = { level, limits, startedMs, timer, abort, finish: resolve, ...sent };
+      const { responseBytesMax, logBytesMax } = limits;
+      this.#post({ type: 'run', key, request, limits: { responseBytesMax, logBytesMax } });
     });
   }
 
   /** Lets a component go; the thread's own collector frees it. */
-  unload(version: string): void {
-    if (this.#loaded.delete(version)) this.#post({ type: 'unload', version });
+  unload(key: string): void {
+    if (this.#loaded.delete(key)) this.#post({ type: 'unload', key });
   }
 
   /** Ends the thread, and with it what it runs. */
@@ -190,6 +195,7 @@ export class WorkerSlot {
     const running = this.#running;
     if (!running) return;
     running.outboundPending++;
+    running.outboundSent++;
     this.#events.onChange();
     const answer = await this.#send(request, running);
     running.outboundPending--;
@@ -201,13 +207,14 @@ export class WorkerSlot {
   }
 
   async #send(request: OutboundRequest, running: Running): Promise<OutboundAnswer> {
-    if (running.outboundPending > OUTBOUND_PENDING_MAX) {
+    const { timeLimitMs, responseBytesMax, outboundRequestsMax } = running.limits;
+    if (running.outboundPending > OUTBOUND_PENDING_MAX || running.outboundSent > outboundRequestsMax) {
       return { tag: 'err', error: { tag: 'connection-limit-reached' } };
     }
-    const { outboundPolicy: policy, outboundLimits: limits, nestedCalls } = this.#settings;
+    const { outboundPolicy: policy, nestedCalls } = this.#settings;
     return sendOutbound(request, {
       policy,
-      limits,
+      limits: { responseBytesMax, timeoutMs: timeLimitMs },
       signal: running.abort.signal,
       onConnected: (socket) => nestedCalls.begin(socket, running.level + 1),
     });
@@ -220,7 +227,7 @@ export class WorkerSlot {
     const runUs = Math.ceil((performance.now() - running.startedMs) * 1_000);
     const cpuUs = await this.#cpuUsSinceStart(runUs);
     if (this.#running !== running) return;
-    const { timeLimitMs, memoryBytesMax } = this.#settings;
+    const { timeLimitMs, memoryBytesMax } = running.limits;
     const message = `the guest ran longer than its time limit of ${timeLimitMs} ms`;
     // What its memory had grown to is lost with the thread; the limit is what it cannot have passed.
     this.#settle({ ...cutOff('time-limit', message), runUs, cpuUs, memoryBytesPeak: memoryBytesMax });
@@ -250,7 +257,7 @@ export class WorkerSlot {
     const running = this.#running;
     if (!running) return;
     const runUs = Math.ceil((performance.now() - running.startedMs) * 1_000);
-    const memoryBytesPeak = this.#settings.memoryBytesMax;
+    const memoryBytesPeak = running.limits.memoryBytesMax;
     this.#settle({ ...cutOff('interrupted', reason), runUs, cpuUs: runUs, memoryBytesPeak });
   }
 }

@@ -3,8 +3,8 @@
  * one whole scenario. It knows no trace.
  */
 import { CodedError } from '../metering/errors.ts';
+import { didYouMean } from '../metering/nearest.ts';
 import { BYTES_PER_MB, US_PER_MS, US_PER_S } from '../metering/units.ts';
-import { didYouMean } from './nearest.ts';
 import { PICKS, type Pick } from './platforms/instances.ts';
 import { PLATFORM_NAMES, type PlatformName } from './platforms/platform.ts';
 

@@ -1,25 +1,11 @@
 /** `ebb serve`: runs a host until it is told to stop. */
 import type { Command } from 'commander';
-import { type HostConfig, hostConfig, NUMBER_SETTINGS } from '../../host/config.ts';
+import { type HostConfig, hostConfig } from '../../host/config.ts';
 import { startHost } from '../../host/server.ts';
 import { CodedError } from '../../metering/errors.ts';
-import { flagOf, list, wholeNumber } from '../option-values.ts';
+import { list } from '../option-values.ts';
 import type { Output } from '../output.ts';
-
-const DESCRIPTIONS: Readonly<Record<keyof typeof NUMBER_SETTINGS, string>> = {
-  port: 'public listener; 0 takes a free port',
-  adminPort: 'admin listener; 0 takes a free port',
-  workers: 'worker threads that run functions side by side',
-  timeLimitMs: 'longest that one execution may take',
-  memoryMb: 'largest linear memory of an instance',
-  requestMb: 'largest request body',
-  responseMb: 'largest response body',
-  componentMb: 'largest component that can be deployed',
-  queueLimit: 'requests that may wait for a worker; more are answered with 503',
-  queueTimeoutMs: 'longest that a request may wait for a worker',
-  cacheMb: 'compiled components kept in memory, by the size of their code',
-  drainTimeoutMs: 'how long running requests may go on after SIGTERM',
-};
+import { addHostNumbers } from '../setting-options.ts';
 
 export function addServe(program: Command, output: Output): void {
   const command = program
@@ -33,11 +19,7 @@ export function addServe(program: Command, output: Output): void {
       list,
     )
     .option('--json', 'print the addresses as JSON');
-  for (const [name, setting] of Object.entries(NUMBER_SETTINGS)) {
-    const { min, max, unit } = setting;
-    const description = `${DESCRIPTIONS[name as keyof typeof NUMBER_SETTINGS]} (${unit}, ${min} to ${max})`;
-    command.option(`--${flagOf(name)} <n>`, description, wholeNumber(min, max), setting.default);
-  }
+  addHostNumbers(command);
   command.action(async ({ json, ...settings }: HostConfig & { readonly json?: boolean }) => {
     await serve(hostConfig(settings), output, json === true);
   });

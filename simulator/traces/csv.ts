@@ -1,6 +1,6 @@
 /** Comma-separated rows: quotes, quoted line ends, a header. It knows no trace format. */
 import { CodedError } from '../../metering/errors.ts';
-import { didYouMean } from '../nearest.ts';
+import { didYouMean } from '../../metering/nearest.ts';
 import { type Place, rowFault, shown } from './fault.ts';
 
 /** The fields of one row, or null when a quote is still open at its end. */

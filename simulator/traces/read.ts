@@ -3,7 +3,7 @@
  * knows no files: chunks may come from anywhere.
  */
 import { CodedError } from '../../metering/errors.ts';
-import { didYouMean } from '../nearest.ts';
+import { didYouMean } from '../../metering/nearest.ts';
 import { awsSweepFormat } from './aws-sweep.ts';
 import { azure2021Format } from './azure2021.ts';
 import { ebbFormat } from './ebb.ts';

@@ -1,0 +1,26 @@
+/** What one execution is held to: a function's settings in the units that the running code counts in. */
+import { toBytes } from './config.ts';
+import type { FunctionSettings } from './function-settings.ts';
+
+const BYTES_PER_KB = 1_024;
+
+export interface RunLimits {
+  readonly timeLimitMs: number;
+  /** Largest linear memory of an instance. */
+  readonly memoryBytesMax: number;
+  readonly requestBytesMax: number;
+  readonly responseBytesMax: number;
+  readonly outboundRequestsMax: number;
+  readonly logBytesMax: number;
+}
+
+export function runLimits(settings: FunctionSettings): RunLimits {
+  return Object.freeze({
+    timeLimitMs: settings.timeLimitMs,
+    memoryBytesMax: toBytes(settings.memoryMb),
+    requestBytesMax: toBytes(settings.requestMb),
+    responseBytesMax: toBytes(settings.responseMb),
+    outboundRequestsMax: settings.outboundRequests,
+    logBytesMax: settings.logKb * BYTES_PER_KB,
+  });
+}
