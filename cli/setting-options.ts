@@ -1,8 +1,9 @@
 /** The settings of hosts and functions as options: their words, their ranges, and what was given. */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { NUMBER_SETTINGS } from '../host/config.ts';
 import { FUNCTION_NUMBERS, type OwnSettings } from '../host/function-settings.ts';
-import { flagOf, wholeNumber } from './option-values.ts';
+import { RULE_FORMS } from '../host/outbound-rules.ts';
+import { flagOf, list, wholeNumber } from './option-values.ts';
 
 type NumberName = keyof typeof NUMBER_SETTINGS;
 
@@ -42,12 +43,16 @@ export function addHostNumbers(command: Command): void {
 /** What a function may set for itself; the host that it runs on has the last word. */
 export function addFunctionSettings(command: Command): Command {
   for (const name of FUNCTION_NUMBERS) addNumber(command, name, false);
-  return command;
+  command.option('--allow-outbound <patterns>', `where it may send requests: ${RULE_FORMS}`, list);
+  const nowhere = new Option('--deny-outbound', 'let it send no requests at all').conflicts('allowOutbound');
+  return command.addOption(nowhere);
 }
 
 /** The settings among the options that were given. */
 export function givenSettings(options: Readonly<Record<string, unknown>>): OwnSettings {
   const given: Record<string, unknown> = {};
   for (const name of FUNCTION_NUMBERS) if (options[name] !== undefined) given[name] = options[name];
+  if (options.allowOutbound !== undefined) given.allowOutbound = options.allowOutbound;
+  if (options.denyOutbound) given.allowOutbound = [];
   return given as OwnSettings;
 }

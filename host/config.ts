@@ -2,6 +2,7 @@
 import { CodedError } from '../metering/errors.ts';
 import { didYouMean } from '../metering/nearest.ts';
 import { BYTES_PER_MB } from '../metering/units.ts';
+import { parseRule, RULE_FORMS } from './outbound-rules.ts';
 
 /** Settings of a host. What a function may set for itself (function-settings.ts) has its default and ceiling here. */
 export interface HostConfig {
@@ -31,7 +32,7 @@ export interface HostConfig {
   readonly queueTimeoutMs: number;
   /** Compiled components kept in memory, by the size of their code. */
   readonly cacheMb: number;
-  /** Where guests may send requests: `host`, `host:port`, `*.domain` or `*`. Empty: nowhere. */
+  /** Where guests may send requests, as outbound-rules.ts reads them. Empty: nowhere. */
   readonly allowOutbound: readonly string[];
   /** Outbound requests that one execution may send. */
   readonly outboundRequests: number;
@@ -74,7 +75,6 @@ export const NUMBER_SETTINGS = {
 } as const satisfies Record<string, NumberSetting>;
 
 const TEXT_DEFAULTS = { bind: '127.0.0.1', dataDir: '.ebb' } as const;
-const OUTBOUND_PATTERN = /^(\*|(\*\.)?[a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i;
 
 type Given = { readonly [Key in keyof HostConfig]?: HostConfig[Key] | undefined };
 
@@ -91,8 +91,6 @@ function numberFault(name: string, setting: NumberSetting, value: unknown): stri
 export function hostConfig(given: Given = {}): HostConfig {
   const faults: string[] = [];
   const patterns: unknown = given.allowOutbound ?? [];
-  if (!Array.isArray(patterns))
-    faults.push(`allowOutbound: expected a list, got ${JSON.stringify(patterns)}`);
   const allowOutbound: readonly unknown[] = Array.isArray(patterns) ? [...patterns] : [];
   const settings: Record<string, unknown> = { allowOutbound: Object.freeze(allowOutbound) };
   for (const [name, setting] of Object.entries(NUMBER_SETTINGS)) {
@@ -111,17 +109,21 @@ export function hostConfig(given: Given = {}): HostConfig {
   for (const name of Object.keys(given)) {
     if (!known.includes(name)) faults.push(unknownFault(name, known));
   }
-  for (const pattern of allowOutbound) {
-    if (typeof pattern !== 'string' || !OUTBOUND_PATTERN.test(pattern)) {
-      faults.push(`allowOutbound: expected host, host:port, *.domain or *, got ${JSON.stringify(pattern)}`);
-    }
-  }
+  faults.push(...ruleFaults(patterns));
   const config = Object.freeze(settings) as unknown as HostConfig;
   if (config.port !== 0 && config.port === config.adminPort) {
     faults.push(`adminPort: expected another port than the public one, got ${config.adminPort} for both`);
   }
   if (faults.length > 0) throw new CodedError('config-invalid', faults.join('; '), { faults });
   return config;
+}
+
+/** Faults of what should be a list of outbound rules. */
+export function ruleFaults(patterns: unknown): string[] {
+  if (!Array.isArray(patterns)) return [`allowOutbound: expected a list, got ${JSON.stringify(patterns)}`];
+  return patterns
+    .filter((pattern) => typeof pattern !== 'string' || !parseRule(pattern))
+    .map((pattern) => `allowOutbound: expected ${RULE_FORMS}, got ${JSON.stringify(pattern)}`);
 }
 
 /** Says what a setting that nobody knows was perhaps meant to be. */

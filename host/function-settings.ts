@@ -3,7 +3,8 @@
  * ceilings as well: a function may have less than the host gives, never more.
  */
 import { CodedError } from '../metering/errors.ts';
-import { type HostConfig, NUMBER_SETTINGS, unknownFault } from './config.ts';
+import { type HostConfig, NUMBER_SETTINGS, ruleFaults, unknownFault } from './config.ts';
+import { isWithin, parseRule } from './outbound-rules.ts';
 
 /** Settings that are numbers; range and unit are those of the host's setting of that name. */
 export const FUNCTION_NUMBERS = [
@@ -18,13 +19,13 @@ export const FUNCTION_NUMBERS = [
 type FunctionNumber = (typeof FUNCTION_NUMBERS)[number];
 
 /** Everything that holds for a function. */
-export type FunctionSettings = Pick<HostConfig, FunctionNumber>;
+export type FunctionSettings = Pick<HostConfig, FunctionNumber | 'allowOutbound'>;
 
 /** Only what a function has set for itself. */
 export type OwnSettings = Partial<FunctionSettings>;
 
 /** The names of all of them. */
-const KEYS: readonly string[] = FUNCTION_NUMBERS;
+const KEYS: readonly string[] = [...FUNCTION_NUMBERS, 'allowOutbound'];
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -36,6 +37,25 @@ function numberFault(name: FunctionNumber, value: unknown, ceiling: number): str
   }
   if ((value as number) <= ceiling) return undefined;
   return `${name}: expected at most ${ceiling} (${unit}), the setting of this host, got ${value}`;
+}
+
+/** Whether one of the host's rules lets everything through that this one does. */
+function isWithinHost(pattern: string, hostPatterns: readonly string[]): boolean {
+  const rule = parseRule(pattern);
+  if (!rule) return false;
+  return hostPatterns.some((hostPattern) => {
+    const outer = parseRule(hostPattern);
+    return outer !== undefined && isWithin(rule, outer);
+  });
+}
+
+function outboundFaults(patterns: unknown, hostPatterns: readonly string[]): string[] {
+  const faults = ruleFaults(patterns);
+  if (faults.length > 0) return faults;
+  const allowed = hostPatterns.join(', ') || 'nowhere';
+  return (patterns as readonly string[])
+    .filter((pattern) => !isWithinHost(pattern, hostPatterns))
+    .map((pattern) => `allowOutbound: expected a part of what this host allows (${allowed}), got ${pattern}`);
 }
 
 /**
@@ -55,6 +75,10 @@ export function checkSettings(given: unknown, host: HostConfig): OwnSettings {
     if (fault) faults.push(fault);
     own[name] = given[name];
   }
+  if (given.allowOutbound !== undefined) {
+    faults.push(...outboundFaults(given.allowOutbound, host.allowOutbound));
+    own.allowOutbound = given.allowOutbound;
+  }
   for (const name of Object.keys(given)) {
     if (!KEYS.includes(name)) faults.push(unknownFault(name, KEYS));
   }
@@ -66,5 +90,8 @@ export function checkSettings(given: unknown, host: HostConfig): OwnSettings {
 export function effectiveSettings(own: OwnSettings, host: HostConfig): FunctionSettings {
   const settings: Record<string, unknown> = {};
   for (const name of FUNCTION_NUMBERS) settings[name] = Math.min(own[name] ?? host[name], host[name]);
+  settings.allowOutbound = own.allowOutbound
+    ? own.allowOutbound.filter((pattern) => isWithinHost(pattern, host.allowOutbound))
+    : host.allowOutbound;
   return Object.freeze(settings) as unknown as FunctionSettings;
 }

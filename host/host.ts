@@ -10,14 +10,16 @@ import { Executor } from './executor.ts';
 import { effectiveSettings, type OwnSettings } from './function-settings.ts';
 import { Ledger } from './ledger.ts';
 import { NestedCalls } from './nested-calls.ts';
-import { OutboundPolicy } from './outbound-policy.ts';
+import { type Resolver, systemResolver } from './outbound-access.ts';
 import { checkFunctionName, type DeployedFunction, Registry } from './registry.ts';
 import { SettingsStore } from './settings-store.ts';
 import { WorkerPool } from './worker-pool.ts';
 
-/** What a host needs from the world: a clock for deployments, and somewhere to tell its own mistakes. */
+/** What a host needs from the world. */
 export interface HostSurroundings {
   readonly nowMs: () => number;
+  /** Resolves the names that guests send requests to; the system's resolver when absent. */
+  readonly resolve?: Resolver;
   /** Told of every error that is no refusal: a mistake of Ebb or a failing machine. */
   readonly onInternal: (error: unknown) => void;
 }
@@ -79,7 +81,7 @@ export class Host {
     const database = openDatabase(dataDir);
     try {
       const registry = new Registry(database);
-      const settings = new SettingsStore(database, config);
+      const settings = new SettingsStore(database, config, world.resolve ?? systemResolver);
       const planner = new Planner();
       const store = await ArtifactStore.open(dataDir, planner, toBytes(config.memoryMb), (version) =>
         registry.isUsed(version),
@@ -206,7 +208,6 @@ export class Host {
       workers,
       queueLimit,
       queueTimeoutMs,
-      outboundPolicy: new OutboundPolicy(config.allowOutbound),
       nestedCalls,
       isKept: (key) => this.#cache.keeps(key),
     });

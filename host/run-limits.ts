@@ -1,6 +1,7 @@
 /** What one execution is held to: a function's settings in the units that the running code counts in. */
 import { toBytes } from './config.ts';
 import type { FunctionSettings } from './function-settings.ts';
+import type { OutboundAccess } from './outbound-access.ts';
 
 const BYTES_PER_KB = 1_024;
 
@@ -12,9 +13,10 @@ export interface RunLimits {
   readonly responseBytesMax: number;
   readonly outboundRequestsMax: number;
   readonly logBytesMax: number;
+  readonly outbound: OutboundAccess;
 }
 
-export function runLimits(settings: FunctionSettings): RunLimits {
+export function runLimits(settings: FunctionSettings, outbound: OutboundAccess): RunLimits {
   return Object.freeze({
     timeLimitMs: settings.timeLimitMs,
     memoryBytesMax: toBytes(settings.memoryMb),
@@ -22,5 +24,6 @@ export function runLimits(settings: FunctionSettings): RunLimits {
     responseBytesMax: toBytes(settings.responseMb),
     outboundRequestsMax: settings.outboundRequests,
     logBytesMax: settings.logKb * BYTES_PER_KB,
+    outbound,
   });
 }

@@ -2,6 +2,8 @@
 import type { HostConfig } from './config.ts';
 import type { HostDatabase } from './database.ts';
 import { effectiveSettings, type FunctionSettings, type OwnSettings } from './function-settings.ts';
+import { OutboundAccess, type Resolver } from './outbound-access.ts';
+import { OutboundPolicy } from './outbound-policy.ts';
 import { type RunLimits, runLimits } from './run-limits.ts';
 
 interface Known {
@@ -19,11 +21,16 @@ export class SettingsStore {
   readonly #database: HostDatabase;
   readonly #host: HostConfig;
   readonly #known = new Map<string, Known>();
+  readonly #resolve: Resolver;
+  /** Of all functions without a list of their own. */
+  readonly #shared: OutboundAccess;
   readonly #defaults: Known;
 
-  constructor(database: HostDatabase, host: HostConfig) {
+  constructor(database: HostDatabase, host: HostConfig, resolve: Resolver) {
     this.#database = database;
     this.#host = host;
+    this.#resolve = resolve;
+    this.#shared = new OutboundAccess(new OutboundPolicy(host.allowOutbound), resolve);
     this.#defaults = this.#made({});
     const rows = database.prepare<[], Row>('SELECT name, settings FROM function_settings').all();
     for (const { name, settings } of rows) this.remember(name, JSON.parse(settings) as OwnSettings);
@@ -64,8 +71,14 @@ export class SettingsStore {
     return this.#known.get(name) ?? this.#defaults;
   }
 
+  #access({ allowOutbound }: OwnSettings): OutboundAccess {
+    if (!allowOutbound) return this.#shared;
+    const policy = new OutboundPolicy(this.#host.allowOutbound, allowOutbound);
+    return new OutboundAccess(policy, this.#resolve);
+  }
+
   #made(own: OwnSettings): Known {
     const effective = effectiveSettings(own, this.#host);
-    return { own, effective, limits: runLimits(effective) };
+    return { own, effective, limits: runLimits(effective, this.#access(own)) };
   }
 }

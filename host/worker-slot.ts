@@ -3,7 +3,6 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import type { CompiledComponent } from './component/module-cache.ts';
 import type { NestedCalls } from './nested-calls.ts';
 import { sendOutbound } from './outbound-client.ts';
-import type { OutboundPolicy } from './outbound-policy.ts';
 import type { RunLimits } from './run-limits.ts';
 import { siblingModule } from './sibling-module.ts';
 import type { RequestData } from './wasi/http-incoming.ts';
@@ -20,7 +19,6 @@ import {
 } from './worker-messages.ts';
 
 export interface SlotSettings {
-  readonly outboundPolicy: OutboundPolicy;
   readonly nestedCalls: NestedCalls;
 }
 
@@ -207,13 +205,13 @@ export class WorkerSlot {
   }
 
   async #send(request: OutboundRequest, running: Running): Promise<OutboundAnswer> {
-    const { timeLimitMs, responseBytesMax, outboundRequestsMax } = running.limits;
+    const { timeLimitMs, responseBytesMax, outboundRequestsMax, outbound } = running.limits;
     if (running.outboundPending > OUTBOUND_PENDING_MAX || running.outboundSent > outboundRequestsMax) {
       return { tag: 'err', error: { tag: 'connection-limit-reached' } };
     }
-    const { outboundPolicy: policy, nestedCalls } = this.#settings;
+    const { nestedCalls } = this.#settings;
     return sendOutbound(request, {
-      policy,
+      access: outbound,
       limits: { responseBytesMax, timeoutMs: timeLimitMs },
       signal: running.abort.signal,
       onConnected: (socket) => nestedCalls.begin(socket, running.level + 1),

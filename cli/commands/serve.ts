@@ -1,6 +1,7 @@
 /** `ebb serve`: runs a host until it is told to stop. */
 import type { Command } from 'commander';
 import { type HostConfig, hostConfig } from '../../host/config.ts';
+import { RULE_FORMS } from '../../host/outbound-rules.ts';
 import { startHost } from '../../host/server.ts';
 import { CodedError } from '../../metering/errors.ts';
 import { list } from '../option-values.ts';
@@ -13,11 +14,7 @@ export function addServe(program: Command, output: Output): void {
     .description('run a host: a public listener for functions, an admin listener for deploying and billing')
     .option('--bind <address>', 'address of both listeners', '127.0.0.1')
     .option('--data-dir <folder>', 'folder of the database, the components and the cache', '.ebb')
-    .option(
-      '--allow-outbound <patterns>',
-      'where functions may send requests: host, host:port, *.domain or *',
-      list,
-    )
+    .option('--allow-outbound <patterns>', `where functions may send requests: ${RULE_FORMS}`, list)
     .option('--json', 'print the addresses as JSON');
   addHostNumbers(command);
   command.action(async ({ json, ...settings }: HostConfig & { readonly json?: boolean }) => {
