@@ -16,6 +16,7 @@ const DESCRIPTIONS: Readonly<Record<NumberName, string>> = {
   requestMb: 'largest request body',
   responseMb: 'largest response body',
   componentMb: 'largest component that can be deployed',
+  concurrency: 'executions of one function at once',
   queueLimit: 'requests that may wait for a worker; more are answered with 503',
   queueTimeoutMs: 'longest that a request may wait for a worker',
   cacheMb: 'compiled components kept in memory, by the size of their code',

@@ -26,6 +26,8 @@ export interface HostConfig {
   readonly responseMb: number;
   /** Largest component that can be deployed. */
   readonly componentMb: number;
+  /** Executions of one function at once. */
+  readonly concurrency: number;
   /** Requests that may wait for a worker; the next one is answered with 503. */
   readonly queueLimit: number;
   /** Longest that a request may wait for a worker. */
@@ -66,6 +68,8 @@ export const NUMBER_SETTINGS = {
   requestMb: number(10, 0, 1_024, 'MB'),
   responseMb: number(10, 0, 1_024, 'MB'),
   componentMb: number(64, 1, 1_024, 'MB'),
+  // No host can have more threads: 256 workers, and 64 more while guests wait for others.
+  concurrency: number(320, 1, 320, 'executions'),
   queueLimit: number(1_000, 0, 1_000_000, 'requests'),
   queueTimeoutMs: number(10_000, 0, 3_600_000, 'ms'),
   cacheMb: number(256, 1, 65_536, 'MB'),

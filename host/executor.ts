@@ -79,7 +79,7 @@ export class Executor {
     try {
       const component: CompiledComponent = await compiling;
       loadedMs = performance.now();
-      ran = await this.#pool.run(component, request, { ...caller, limits });
+      ran = await this.#pool.run(component, request, { ...caller, functionName, limits });
     } catch (thrown) {
       await this.#recordRefusal(arrival, inUs(performance.now() - arrivedMs), asCodedError(thrown));
       throw thrown;

@@ -12,6 +12,9 @@ export const FUNCTION_NUMBERS = [
   'memoryMb',
   'requestMb',
   'responseMb',
+  'concurrency',
+  'queueLimit',
+  'queueTimeoutMs',
   'outboundRequests',
   'logKb',
 ] as const satisfies readonly (keyof typeof NUMBER_SETTINGS)[];

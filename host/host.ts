@@ -203,11 +203,10 @@ export class Host {
 
   #openPool(): WorkerPool {
     const { config, nestedCalls } = this;
-    const { workers, queueLimit, queueTimeoutMs } = config;
+    const { workers, queueLimit } = config;
     return new WorkerPool({
       workers,
       queueLimit,
-      queueTimeoutMs,
       nestedCalls,
       isKept: (key) => this.#cache.keeps(key),
     });

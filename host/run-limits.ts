@@ -11,6 +11,9 @@ export interface RunLimits {
   readonly memoryBytesMax: number;
   readonly requestBytesMax: number;
   readonly responseBytesMax: number;
+  readonly concurrency: number;
+  readonly queueLimit: number;
+  readonly queueTimeoutMs: number;
   readonly outboundRequestsMax: number;
   readonly logBytesMax: number;
   readonly outbound: OutboundAccess;
@@ -22,6 +25,9 @@ export function runLimits(settings: FunctionSettings, outbound: OutboundAccess):
     memoryBytesMax: toBytes(settings.memoryMb),
     requestBytesMax: toBytes(settings.requestMb),
     responseBytesMax: toBytes(settings.responseMb),
+    concurrency: settings.concurrency,
+    queueLimit: settings.queueLimit,
+    queueTimeoutMs: settings.queueTimeoutMs,
     outboundRequestsMax: settings.outboundRequests,
     logBytesMax: settings.logKb * BYTES_PER_KB,
     outbound,

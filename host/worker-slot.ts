@@ -28,6 +28,8 @@ export interface SlotRun {
   readonly limits: RunLimits;
   /** How many functions of this host wait for this one. */
   readonly level: number;
+  /** Called once when it has ended, whatever way, before the thread takes another. */
+  readonly onEnd: () => void;
 }
 
 /** Outbound requests that one execution may have under way at once. */
@@ -121,7 +123,7 @@ export class WorkerSlot {
   }
 
   /** Runs one request on a claimed slot; the promise always resolves. */
-  run(component: CompiledComponent, { request, limits, level }: SlotRun): Promise<RunResult> {
+  run(component: CompiledComponent, { request, limits, level, onEnd }: SlotRun): Promise<RunResult> {
     const { key } = component;
     if (!this.#loaded.has(key)) {
       this.#loaded.add(key);
@@ -132,7 +134,11 @@ export class WorkerSlot {
       const startedMs = performance.now();
       const abort = new AbortController();
       const sent = { outboundPending: 0, outboundSent: 0 };
-      this.#running = { level, limits, startedMs, timer, abort, finish: resolve, ...sent };
+      const finish = (result: RunResult) => {
+        onEnd();
+        resolve(result);
+      };
+      this.#running = { level, limits, startedMs, timer, abort, finish, ...sent };
       const { responseBytesMax, logBytesMax } = limits;
       this.#post({ type: 'run', key, request, limits: { responseBytesMax, logBytesMax } });
     });
