@@ -22,6 +22,7 @@ const DESCRIPTIONS: Readonly<Record<NumberName, string>> = {
   cacheMb: 'compiled components kept in memory, by the size of their code',
   outboundRequests: 'outbound requests that one execution may send',
   logKb: 'what is kept of what one execution prints',
+  retentionDays: 'how long executions stay in the ledger; 0 keeps them for ever',
   drainTimeoutMs: 'how long running requests may go on after SIGTERM',
 };
 

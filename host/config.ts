@@ -40,6 +40,8 @@ export interface HostConfig {
   readonly outboundRequests: number;
   /** What is kept of what one execution prints. */
   readonly logKb: number;
+  /** Days for which executions stay in the ledger; 0 keeps them for ever. */
+  readonly retentionDays: number;
   /** How long running requests may go on after the host was told to stop. */
   readonly drainTimeoutMs: number;
 }
@@ -75,6 +77,7 @@ export const NUMBER_SETTINGS = {
   cacheMb: number(256, 1, 65_536, 'MB'),
   outboundRequests: number(1_000, 0, 1_000_000, 'requests'),
   logKb: number(64, 0, 1_024, 'KB'),
+  retentionDays: number(0, 0, 36_500, 'days'),
   drainTimeoutMs: number(10_000, 0, 3_600_000, 'ms'),
 } as const satisfies Record<string, NumberSetting>;
 

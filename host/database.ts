@@ -42,6 +42,9 @@ const MIGRATIONS: readonly string[] = [
      name TEXT PRIMARY KEY,
      settings TEXT NOT NULL
    ) STRICT;`,
+  // Entries of an index end with the row's id, so that the first one is in the order of (functionName, id).
+  `CREATE INDEX executions_by_function ON executions (functionName);
+   CREATE INDEX executions_by_arrival ON executions (arrivedAtUs);`,
 ];
 
 function migrate(database: HostDatabase): void {

@@ -12,6 +12,7 @@ import { Ledger } from './ledger.ts';
 import { NestedCalls } from './nested-calls.ts';
 import { type Resolver, systemResolver } from './outbound-access.ts';
 import { checkFunctionName, type DeployedFunction, Registry } from './registry.ts';
+import { Retention } from './retention.ts';
 import { SettingsStore } from './settings-store.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -46,6 +47,7 @@ export class Host {
   readonly #planner: Planner;
   readonly #cache: ModuleCache;
   readonly #pool: WorkerPool;
+  readonly #retention: Retention;
   readonly #nowMs: () => number;
   #deploys: Promise<unknown> = Promise.resolve();
   #draining = false;
@@ -60,6 +62,7 @@ export class Host {
     this.registry = parts.registry;
     this.settings = parts.settings;
     this.ledger = new Ledger(parts.database);
+    this.#retention = new Retention(this.ledger, config.retentionDays, world);
     this.#cache = new ModuleCache({
       store: parts.store,
       codeBytesMax: toBytes(config.cacheMb),
@@ -163,6 +166,7 @@ export class Host {
   async close(): Promise<void> {
     this.#draining = true;
     this.#planner.close();
+    this.#retention.close();
     await this.#deploys;
     await this.#pool.close();
     this.ledger.flush();
