@@ -16,7 +16,7 @@ const ROUNDS = Number(process.argv[2] ?? 10);
 const HELLO_PER_ROUND = 200;
 /** Requests of the flood that are under way at once: those that do not run wait. */
 const FLOOD = 256;
-const BURNER_PATHS = ['/f/burner/fib/20', '/f/burner/fib/25'];
+const BURNER_PATHS = ['/f/burner/fib/20', '/f/burner/fib/25', '/f/burner/fib/30'];
 /** Executions of the burner at once: as many as there are threads, and one fewer. */
 const CONCURRENCIES = [2, 1];
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
@@ -89,7 +89,7 @@ try {
   );
   for (let round = 0; round < ROUNDS; round++) {
     for (const way of ways) {
-      alone.push(...(await helloMs(HELLO_PER_ROUND / ways.length)));
+      alone.push(...(await helloMs(HELLO_PER_ROUND)));
       const settings = JSON.stringify({ concurrency: way.concurrency });
       await put('/v1/functions/burner/settings', 'application/json', settings);
       const { elapsedMs, burned } = await besideMs(way.path);

@@ -56,7 +56,7 @@ export function letIn(applicant: Applicant, waiting: WaitingRequests<unknown>, p
   const { own, all } = admissionStates(applicant, waiting, pool);
   if (admitShared(own, all) !== 'reject') return;
   if (own.queued >= own.queueLimit) throw queueFull(own, 'of this function');
-  const longest = waiting.newestOfLongest(applicant.level);
+  const longest = waiting.longestOf(applicant.level);
   if (!longest || !mayDisplace(own.queued, longest.queued)) throw queueFull(all, 'of all functions');
-  waiting.refuse(longest.newest, queueFull(all, 'of all functions'));
+  waiting.refuse(longest.newest(), queueFull(all, 'of all functions'));
 }

@@ -70,14 +70,13 @@ export class WaitingRequests<Slot> {
     return lane ? { queued: lane.waiting.size, running: lane.running } : NOTHING;
   }
 
-  /** The newest request of the function that has most of them waiting on a level, and how many those are. */
-  newestOfLongest(level: number): { readonly newest: Waiting<Slot>; readonly queued: number } | undefined {
-    let longest: Lane<Slot> | undefined;
-    for (const lane of this.#at(level).lanes.values())
-      if (lane.waiting.size > (longest?.waiting.size ?? 0)) longest = lane;
-    let newest: Waiting<Slot> | undefined;
-    for (const waiting of longest?.waiting ?? []) newest = waiting;
-    return longest && newest && { newest, queued: longest.waiting.size };
+  /** The function that has most requests waiting on a level, how many, and the newest of them. */
+  longestOf(level: number): { readonly queued: number; readonly newest: () => Waiting<Slot> } | undefined {
+    let longest = new Set<Waiting<Slot>>();
+    for (const { waiting } of this.#at(level).lanes.values())
+      if (waiting.size > longest.size) longest = waiting;
+    if (longest.size === 0) return undefined;
+    return { queued: longest.size, newest: () => [...longest].at(-1) as Waiting<Slot> };
   }
 
   add(waiting: Waiting<Slot>): void {

@@ -1,4 +1,6 @@
 /** What a function may set for itself: checked against its host, kept through everything, and held to. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { runCommandLine } from '../cli/main.ts';
@@ -285,6 +287,34 @@ describe('ebb settings', () => {
     expect(shown.stdout).toMatch(/^timeLimitMs +10000 +the host’s$/m);
     const reset = await ebb(host, 'settings', 'hello', '--reset', '--json');
     expect(JSON.parse(reset.stdout).own).toEqual({});
+  });
+
+  test('deploys with settings, which a later deploy keeps, and narrows where a function may go', async () => {
+    const host = await TestHost.start({ allowOutbound: ['*.example', '127.0.0.1'] });
+    const file = join(host.dataDir, 'hello.wasm');
+    await writeFile(file, hello);
+    const deploying = ['deploy', file, '--name', 'f'];
+    const limits = ['--memory-mb', '16', '--concurrency', '3', '--time-limit-ms', '500'];
+    const rules = ['--allow-outbound', 'a.example,127.0.0.1:80', '--allow-outbound', '*.b.example'];
+    expect((await ebb(host, ...deploying, ...limits, ...rules)).exitCode).toBe(0);
+    expect((await ebb(host, ...deploying, '--log-kb', '1')).stdout).toMatch(/^unchanged f: /);
+    const own = async () => (await host.get<Shown>('/v1/functions/f/settings')).own;
+    const allowOutbound = ['a.example', '127.0.0.1:80', '*.b.example'];
+    expect(await own()).toEqual({
+      memoryMb: 16,
+      concurrency: 3,
+      timeLimitMs: 500,
+      allowOutbound,
+      logKb: 1,
+    });
+    const beyond = await ebb(host, 'settings', 'f', '--allow-outbound', 'a.org');
+    expect(beyond.stderr).toContain('a part of what this host allows (*.example, 127.0.0.1), got a.org');
+    expect((await ebb(host, 'settings', 'f', '--deny-outbound')).stdout).toMatch(
+      /^allowOutbound +nowhere +its own$/m,
+    );
+    expect((await own()).allowOutbound).toEqual([]);
+    const both = await ebb(host, 'settings', 'f', '--deny-outbound', '--allow-outbound', '127.0.0.1');
+    expect(both.exitCode).toBe(2);
   });
 
   test('passes on what the host refuses, and refuses both of two things', async () => {
