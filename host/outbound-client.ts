@@ -5,7 +5,6 @@ import { isIP, type Socket } from 'node:net';
 import { type OutboundAccess, PROHIBITED } from './outbound-access.ts';
 import { destinationOf } from './outbound-policy.ts';
 import type { Destination } from './outbound-rules.ts';
-import type { FieldEntry } from './wasi/fields.ts';
 import type { ErrorCodeCase } from './wasi/http-bodies.ts';
 import type { OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
 
@@ -62,20 +61,11 @@ const SENT_BY_HOST = new Set(['content-length', 'trailer', 'expect']);
 
 /** Header lists as node takes them: duplicates stay duplicates. */
 function sentHeaders({ headers, body, method }: OutboundRequest, url: URL): string[] {
-  const flat = headers
-    .filter(([name]) => !SENT_BY_HOST.has(name.toLowerCase()))
-    .flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')]);
+  const nameAt = (index: number) => headers[index - (index % 2)] as string;
+  const flat = headers.filter((_text, index) => !SENT_BY_HOST.has(nameAt(index).toLowerCase()));
   flat.push('host', url.host);
   if (body.length > 0 || WITH_BODY.has(method)) flat.push('content-length', String(body.length));
   return flat;
-}
-
-function receivedHeaders(raw: readonly string[]): FieldEntry[] {
-  const entries: FieldEntry[] = [];
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    entries.push([raw[index] as string, Buffer.from(raw[index + 1] as string, 'latin1')]);
-  }
-  return entries;
 }
 
 function collect(
@@ -95,11 +85,10 @@ function collect(
   response.on('error', (error) => settle(failed(toErrorCode(error))));
   response.on('close', () => settle(failed({ tag: 'HTTP-response-incomplete' })));
   response.on('end', () => {
-    const headers = receivedHeaders(response.rawHeaders);
     settle({
       tag: 'ok',
       status: response.statusCode ?? 0,
-      headers,
+      headers: response.rawHeaders,
       body: new Uint8Array(Buffer.concat(chunks)),
     });
   });

@@ -8,7 +8,6 @@ import { errorAnswer } from './error-response.ts';
 import type { Executed } from './executor.ts';
 import type { Host } from './host.ts';
 import { discardRest, readBody } from './request-body.ts';
-import type { FieldEntry } from './wasi/fields.ts';
 import { BODILESS_STATUSES, type RequestData } from './wasi/http-incoming.ts';
 
 interface Target {
@@ -37,14 +36,6 @@ function targetOf(url: string): Target {
   return { name: decoded(name), pathWithQuery: rest.startsWith('/') ? rest : `/${rest}`, authority };
 }
 
-function headersOf({ rawHeaders }: IncomingMessage): FieldEntry[] {
-  const entries: FieldEntry[] = [];
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    entries.push([rawHeaders[index] as string, Buffer.from(rawHeaders[index + 1] as string, 'latin1')]);
-  }
-  return entries;
-}
-
 /** HTTP/1.1 asks for it (RFC 9112, 3.2); Node's own refusal would have no body. */
 function checkHostHeader(incoming: IncomingMessage): void {
   if (incoming.headers.host !== undefined || incoming.httpVersion === '1.0') return;
@@ -58,10 +49,11 @@ function sendResponse(outgoing: ServerResponse, { response, executionId }: Execu
   const { status, headers, body } = response;
   const isBodiless = outgoing.req.method === 'HEAD' || BODILESS_STATUSES.has(status);
   const flat: string[] = [];
-  for (const [name, value] of headers) {
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const name = headers[index] as string;
     const key = name.toLowerCase();
     if (SENT_BY_HOST.has(key) && !(isBodiless && key === 'content-length')) continue;
-    flat.push(name, Buffer.from(value).toString('latin1'));
+    flat.push(name, headers[index + 1] as string);
   }
   if (!isBodiless) flat.push('content-length', String(body.length));
   flat.push('x-ebb-execution', String(executionId));
@@ -100,7 +92,7 @@ export function publicApp(host: Host): RequestListener {
       pathWithQuery,
       scheme: 'http',
       authority: authority ?? incoming.headers.host ?? '',
-      headers: headersOf(incoming),
+      headers: incoming.rawHeaders,
       body: await readBody(incoming, outgoing, requestBytesMax, 'request-too-large', 'a request body'),
     };
     sendResponse(outgoing, await host.executor.execute(name, request, { signal, level }));

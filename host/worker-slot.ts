@@ -40,7 +40,8 @@ interface Running {
   readonly limits: RunLimits;
   readonly startedMs: number;
   readonly timer: NodeJS.Timeout;
-  readonly abort: AbortController;
+  /** Ends what it has asked of others; made when it first asks. */
+  abort: AbortController | undefined;
   readonly finish: (result: RunResult) => void;
   outboundPending: number;
   outboundSent: number;
@@ -132,13 +133,12 @@ export class WorkerSlot {
     return new Promise((resolve) => {
       const timer = setTimeout(() => void this.#cutOffAtTimeLimit(), limits.timeLimitMs);
       const startedMs = performance.now();
-      const abort = new AbortController();
       const sent = { outboundPending: 0, outboundSent: 0 };
       const finish = (result: RunResult) => {
         onEnd();
         resolve(result);
       };
-      this.#running = { level, limits, startedMs, timer, abort, finish, ...sent };
+      this.#running = { level, limits, startedMs, timer, abort: undefined, finish, ...sent };
       const { responseBytesMax, logBytesMax } = limits;
       this.#post({ type: 'run', key, request, limits: { responseBytesMax, logBytesMax } });
     });
@@ -191,7 +191,7 @@ export class WorkerSlot {
     if (!running) return;
     this.#running = undefined;
     clearTimeout(running.timer);
-    running.abort.abort();
+    running.abort?.abort();
     running.finish(result);
   }
 
@@ -216,6 +216,7 @@ export class WorkerSlot {
       return { tag: 'err', error: { tag: 'connection-limit-reached' } };
     }
     const { nestedCalls } = this.#settings;
+    running.abort ??= new AbortController();
     return sendOutbound(request, {
       access: outbound,
       limits: { responseBytesMax, timeoutMs: timeLimitMs },

@@ -47,6 +47,7 @@ export const ERRORS = {
   'trace-format-unknown': user(),
   'trace-invalid': user(),
   'trace-empty': user(),
+  'trace-too-large': user(413),
   'record-invalid': user(),
   'guest-trap': guest(),
   'guest-exit': guest(),

@@ -5,6 +5,7 @@
 import { CodedError } from '../metering/errors.ts';
 import type { InstanceSize, PriceBook } from '../metering/price-book.ts';
 import { PRICE_BOOK_IDS, priceBook } from '../metering/prices/catalogue.ts';
+import { sizeMonthNanoUsd } from '../metering/size-price.ts';
 import type { PlatformName } from './platforms/platform.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -12,10 +13,12 @@ import type { Scenario } from './scenario.ts';
 export interface Pricing {
   readonly book: PriceBook;
   readonly size: InstanceSize | null;
+  /** What provisioned instances are billed by, beside the executions on demand; null where there are none. */
+  readonly provisioned: PriceBook | null;
 }
 
 interface Billing {
-  readonly bills: PriceBook['bills'];
+  readonly bills: 'executions' | 'instances';
   readonly book: string;
   /** The size to begin with in the default book; else the cheapest that is large enough. */
   readonly size?: string;
@@ -25,7 +28,19 @@ const BILLINGS: Readonly<Record<PlatformName, Billing>> = {
   functions: { bills: 'executions', book: 'aws-lambda-x86' },
   vm: { bills: 'instances', book: 'aws-ec2' },
   paas: { bills: 'instances', book: 'heroku', size: 'Performance-M' },
+  'vm-group': { bills: 'instances', book: 'aws-ec2' },
+  containers: { bills: 'instances', book: 'gcp-cloud-run-concurrent', size: '1vcpu-512mb' },
+  ebb: { bills: 'instances', book: 'aws-ec2' },
 };
+
+/** The books of provisioned concurrency, by the book of what runs on demand. */
+const PROVISIONED_BOOKS: Readonly<Record<string, string>> = {
+  'aws-lambda-x86': 'aws-lambda-provisioned-x86',
+  'aws-lambda-arm': 'aws-lambda-provisioned-arm',
+};
+
+/** Platforms that know when each instance was busy, by request and by processor time. */
+const KNOWS_WORK: readonly PlatformName[] = ['paas', 'vm-group', 'containers'];
 
 const booksThatBill = (bills: PriceBook['bills']): string =>
   PRICE_BOOK_IDS.filter((id) => priceBook(id).bills === bills).join(', ');
@@ -34,7 +49,9 @@ const booksThatBill = (bills: PriceBook['bills']): string =>
 function checkBooks(books: readonly PriceBook[], platforms: readonly PlatformName[]): void {
   for (const { id, bills } of books) {
     if (platforms.some((platform) => BILLINGS[platform].bills === bills)) continue;
-    const wanted = bills === 'executions' ? 'instances' : 'executions';
+    const wanted = platforms.some((platform) => BILLINGS[platform].bills === 'instances')
+      ? 'instances'
+      : 'executions';
     throw new CodedError(
       'prices-unfit',
       `price book ${id} bills ${bills}; for ${platforms.join(', ')} expected one that bills ${wanted}: ${booksThatBill(wanted)}`,
@@ -53,32 +70,24 @@ function booksFor(
   chosen: readonly PlatformName[],
 ): PriceBook[] {
   const own = BILLINGS[platform];
-  const others = chosen.filter((other) => other !== platform).map((other) => BILLINGS[other].book);
+  const others = chosen.map((other) => BILLINGS[other].book).filter((id) => id !== own.book);
   const fitting = given.filter((book) => book.bills === own.bills && !others.includes(book.id));
   return fitting.length > 0 ? fitting : [priceBook(own.book)];
 }
 
-/** a dearer than b: a price by another unit is compared by the same time. */
-function isDearer(book: PriceBook, a: InstanceSize, b: InstanceSize): boolean {
-  const priced = (size: InstanceSize): { price: bigint; scale: bigint } => {
-    const meter = book.meters.find(
-      ({ measure }) => measure.kind === 'instance-time' && measure.size === size.name,
-    );
-    const tier = meter?.tiers[0];
-    if (meter === undefined || tier === undefined)
-      throw new Error(`${book.id} has no price for ${size.name}`);
-    return { price: tier.priceUsd.digits, scale: meter.unitQuantity * 10n ** BigInt(tier.priceUsd.scale) };
-  };
-  const [left, right] = [priced(a), priced(b)];
-  return left.price * right.scale > right.price * left.scale;
-}
+const monthOf = (book: PriceBook, { name }: InstanceSize): bigint => sizeMonthNanoUsd(book, name);
 
-function cheapestSize(book: PriceBook, cores: number): InstanceSize {
+function cheapestOf(book: PriceBook, cores: number): InstanceSize | undefined {
   let cheapest: InstanceSize | undefined;
   for (const size of book.sizes) {
     if (size.shared || size.vcpus < cores) continue;
-    if (cheapest === undefined || isDearer(book, cheapest, size)) cheapest = size;
+    if (cheapest === undefined || monthOf(book, size) < monthOf(book, cheapest)) cheapest = size;
   }
+  return cheapest;
+}
+
+function cheapestSize(book: PriceBook, cores: number): InstanceSize {
+  const cheapest = cheapestOf(book, cores);
   if (cheapest !== undefined) return cheapest;
   const largest = book.sizes.reduce((a, b) => (b.vcpus > a.vcpus ? b : a));
   throw new CodedError(
@@ -88,12 +97,36 @@ function cheapestSize(book: PriceBook, cores: number): InstanceSize {
   );
 }
 
+/** Books that bill busy time, requests or processor time need a platform that knows them of each instance. */
+function checkWork(platform: PlatformName, book: PriceBook, isShared: boolean): void {
+  const bills = book.meters.some(({ measure }) => {
+    if (measure.kind === 'requests' || measure.kind === 'cpu-time') return true;
+    return 'time' in measure && measure.time !== 'life';
+  });
+  if (!bills || KNOWS_WORK.includes(platform) || (platform === 'vm' && isShared)) return;
+  throw new CodedError(
+    'prices-unfit',
+    `price book ${book.id} bills what each instance did; for ${platform} expected one that bills its life alone, such as ${BILLINGS[platform].book}`,
+    { priceBook: book.id, platform },
+  );
+}
+
+function provisionedBook(book: PriceBook): PriceBook {
+  const id = PROVISIONED_BOOKS[book.id];
+  if (id !== undefined) return priceBook(id);
+  throw new CodedError(
+    'prices-unfit',
+    `provisioned: expected a price book that sells it (${Object.keys(PROVISIONED_BOOKS).join(', ')}), got ${book.id}`,
+    { priceBook: book.id },
+  );
+}
+
 function sizeFor(platform: PlatformName, book: PriceBook, scenario: Scenario): InstanceSize {
   const given = book.sizes.find(({ name }) => name === scenario.instanceType);
   if (given !== undefined) {
     const cores = scenario.cores ?? 1;
-    // A machine's core serves one request at once; a dyno may be told to serve more requests than it has vCPUs.
-    if (platform !== 'vm' || cores <= given.vcpus) return given;
+    // A core is a vCPU; a dyno alone may be told to serve more requests at once than it has vCPUs.
+    if (platform === 'paas' || cores <= given.vcpus) return given;
     throw new CodedError(
       'config-invalid',
       `cores: expected at most ${given.vcpus}, the vCPUs of ${given.name}, got ${cores}`,
@@ -102,7 +135,8 @@ function sizeFor(platform: PlatformName, book: PriceBook, scenario: Scenario): I
   }
   const own = BILLINGS[platform];
   const usual = book.id === own.book ? book.sizes.find(({ name }) => name === own.size) : undefined;
-  return usual ?? cheapestSize(book, scenario.cores ?? 1);
+  const isEnough = usual !== undefined && (platform === 'paas' || (scenario.cores ?? 1) <= usual.vcpus);
+  return isEnough ? usual : cheapestSize(book, scenario.cores ?? 1);
 }
 
 /**
@@ -113,7 +147,7 @@ export function planPricing(
   scenario: Scenario,
 ): readonly { readonly platform: PlatformName; readonly pricing: Pricing }[] {
   const { platforms, instanceType } = scenario;
-  const given = scenario.prices.map((id) => priceBook(id));
+  const given = scenario.prices.map((book) => (typeof book === 'string' ? priceBook(book) : book));
   checkBooks(given, platforms);
   const chosen = platforms.flatMap((platform) =>
     booksFor(platform, given, platforms).map((book) => ({ platform, book })),
@@ -131,7 +165,9 @@ export function planPricing(
     );
   }
   return chosen.map(({ platform, book }) => {
+    if (book.bills === 'instances') checkWork(platform, book, scenario.sharing === 'ps');
     const size = book.bills === 'instances' ? sizeFor(platform, book, scenario) : null;
-    return { platform, pricing: { book, size } };
+    const isProvisioned = platform === 'functions' && scenario.provisioned !== null;
+    return { platform, pricing: { book, size, provisioned: isProvisioned ? provisionedBook(book) : null } };
   });
 }

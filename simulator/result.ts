@@ -1,10 +1,14 @@
 /** What a simulation gives: a plain value that prints as JSON. Its names are a promise to whoever reads it. */
 import { type InvoiceReport, makeInvoice, reportInvoice } from '../metering/invoice.ts';
-import { formatQuotient, US_PER_MS, US_PER_S } from '../metering/units.ts';
+import { formatNanoUsd, formatQuotient, US_PER_MS, US_PER_S } from '../metering/units.ts';
 import { reportUsage, type UsageReport } from '../metering/usage.ts';
+import { idleNanoUsd } from './idle-cost.ts';
+import { batchMeans, type Interval } from './kernel/interval.ts';
 import { type Distribution, describeSample } from './kernel/quantiles.ts';
 import type { PlatformName, PlatformTotals } from './platforms/platform.ts';
 import type { Pricing } from './pricing.ts';
+import type { Replications } from './replications.ts';
+import type { Series, SeriesMeter } from './series.ts';
 import { type Tally, totalOf } from './tally.ts';
 import type { Trace } from './traces/trace.ts';
 
@@ -35,6 +39,10 @@ export interface PlatformResult {
   /** Started on an instance that was started for them. */
   readonly coldStarts: number;
   readonly warmStarts: number;
+  /** Attempts that were refused; a client that tries again makes several of one request. */
+  readonly throttled: number;
+  /** Attempts after the first. */
+  readonly retried: number;
   /** Most instances at once: starting, busy and idle. */
   readonly instancesPeak: number;
   /** Start-up and run of all requests together. */
@@ -54,15 +62,28 @@ export interface PlatformResult {
   readonly waitMs: Distribution;
   /** Wait and run of the same requests. */
   readonly latencyMs: Distribution;
+  /**
+   * How far the two means may be off were the trace one sample of its like: batch means of this one run, in the order
+   * in which requests were counted; null for fewer than 1,000 requests.
+   */
+  readonly batchMeans: {
+    readonly batches: number;
+    readonly waitMs: Interval;
+    readonly latencyMs: Interval;
+  } | null;
   readonly priceBook: string;
   readonly instanceType: string | null;
   readonly freeTier: boolean;
   /** The invoice's total, as if the trace were all there was in the month. */
   readonly costUsd: number;
+  /** The part of it that pays for idle time: 0 where only work is billed. */
+  readonly idleCostUsd: number;
   readonly invoice: InvoiceReport['lines'];
   readonly usage: UsageReport;
   readonly settings: PlatformSettings;
   readonly functions: readonly FunctionResult[];
+  /** Over time; null when none was asked for. */
+  readonly series: Series | null;
 }
 
 export interface SimulationResult {
@@ -81,9 +102,22 @@ export interface SimulationResult {
     readonly spanS: number;
     /** Requests in the trace that were rejected there and never ran; they are not replayed. */
     readonly skippedRejected: number;
+    /** Rows that could not be read and were passed over, and what was wrong with the first of them. */
+    readonly skippedBad: number;
+    readonly badRows: readonly string[];
+    /** What the trace does not say and a seeded rule made up. */
+    readonly filled: readonly string[];
+    /** What was done to the trace before it was replayed, in order. */
+    readonly transformed: readonly string[];
   };
+  /** Of the first replication, whose seed is the scenario's. */
   readonly platforms: readonly PlatformResult[];
+  /** Over all replications; null for one alone. */
+  readonly replications: Replications | null;
 }
+
+const BATCHES = 20;
+const BATCHED_MIN = 1_000;
 
 const seconds = (us: bigint, shares = 1): number => Number(formatQuotient(us, BigInt(US_PER_S * shares), 6));
 // A mean of microseconds is rarely whole; a nanosecond is more than it can mean.
@@ -92,13 +126,14 @@ const ratio = (part: bigint, whole: bigint): number =>
   whole === 0n ? 0 : Number((Number(part) / Number(whole)).toFixed(6));
 
 function inMs(sampleUs: Float64Array): Distribution {
-  const { mean, p50, p90, p95, p99, max } = describeSample(sampleUs);
+  const { mean, p50, p90, p95, p99, p999, max } = describeSample(sampleUs);
   return {
     mean: milliseconds(mean),
     p50: milliseconds(p50),
     p90: milliseconds(p90),
     p95: milliseconds(p95),
     p99: milliseconds(p99),
+    p999: milliseconds(p999),
     max: milliseconds(max),
   };
 }
@@ -123,42 +158,71 @@ export interface Replayed {
   readonly pricing: Pricing;
   readonly freeTier: boolean;
   readonly settings: PlatformSettings;
-  /** Requests that one instance serves at once. */
-  readonly requestsAtOnce: number;
+  /** Requests that one instance serves at once; null where it is busy with any or idle with none. */
+  readonly requestsAtOnce: number | null;
   readonly tally: Tally;
+  readonly series: SeriesMeter | null;
   readonly totals: PlatformTotals;
 }
 
-/** Sorts the tally's samples. */
-export function platformResult(replayed: Replayed): PlatformResult {
-  const { name, trace, pricing, freeTier, settings, requestsAtOnce, tally, totals } = replayed;
-  const { usage, aliveUs, bill, counts } = tally;
-  const invoice = reportInvoice(makeInvoice(pricing.book, bill.quantities, { freeTier }));
+function batched({ waitsUs, latenciesUs }: Tally): PlatformResult['batchMeans'] {
+  if (waitsUs.length < BATCHED_MIN) return null;
+  const intervalMs = (sampleUs: Float64Array): Interval => {
+    const { mean, halfWidth } = batchMeans(sampleUs, BATCHES);
+    return { mean: milliseconds(mean), halfWidth: halfWidth === null ? null : milliseconds(halfWidth) };
+  };
+  return { batches: BATCHES, waitMs: intervalMs(waitsUs), latencyMs: intervalMs(latenciesUs) };
+}
+
+/** Instance-time with and without work, in places × µs, and how many places an instance has. */
+function worked({ requestsAtOnce, tally }: Replayed): { busyUs: bigint; placesUs: bigint; places: number } {
+  const { usage, aliveUs, instanceBusyUs } = tally;
+  if (requestsAtOnce === null) return { busyUs: instanceBusyUs, placesUs: aliveUs, places: 1 };
   const busyUs = usage.startupUs + usage.runUs;
-  const placesUs = aliveUs * BigInt(requestsAtOnce);
+  return { busyUs, placesUs: aliveUs * BigInt(requestsAtOnce), places: requestsAtOnce };
+}
+
+/** Reorders the tally's samples. */
+export function platformResult(replayed: Replayed): PlatformResult {
+  const { name, trace, pricing, freeTier, settings, tally, totals, series } = replayed;
+  const { usage, aliveUs, counts } = tally;
+  const invoices = [makeInvoice(pricing.book, tally.bill.quantities, { freeTier })];
+  if (tally.provisionedBill !== null) {
+    const { book, quantities } = tally.provisionedBill;
+    invoices.push(makeInvoice(book, quantities, { freeTier }));
+  }
+  const totalNanoUsd = invoices.reduce((total, invoice) => total + invoice.totalNanoUsd, 0n);
+  const { busyUs, placesUs, places } = worked(replayed);
+  const rejected = totalOf(counts.rejected);
   return {
     name,
     requests: trace.count,
     served: totalOf(counts.served),
-    rejected: totalOf(counts.rejected),
+    rejected,
     failed: totalOf(counts.failed),
     coldStarts: totalOf(counts.cold),
     warmStarts: totalOf(counts.warm),
+    throttled: totals.throttled ?? rejected,
+    retried: totals.retried ?? 0,
     instancesPeak: totals.instancesPeak,
-    busySeconds: seconds(busyUs),
+    busySeconds: seconds(usage.startupUs + usage.runUs),
     aliveSeconds: seconds(aliveUs),
-    idleSeconds: seconds(placesUs - busyUs, requestsAtOnce),
+    idleSeconds: seconds(placesUs - busyUs, places),
     utilisation: ratio(busyUs, placesUs),
     waited: tally.waited,
+    // Before the samples lose their order to the percentiles.
+    batchMeans: batched(tally),
     waitMs: inMs(tally.waitsUs),
     latencyMs: inMs(tally.latenciesUs),
     priceBook: pricing.book.id,
     instanceType: pricing.size?.name ?? null,
     freeTier,
-    costUsd: invoice.totalUsd,
-    invoice: invoice.lines,
+    costUsd: Number(formatNanoUsd(totalNanoUsd)),
+    idleCostUsd: Number(formatNanoUsd(idleNanoUsd(tally, invoices, placesUs - busyUs, placesUs))),
+    invoice: invoices.flatMap((invoice) => reportInvoice(invoice).lines),
     usage: reportUsage(usage),
     settings,
     functions: functionResults(trace, tally, totals),
+    series: series?.series ?? null,
   };
 }

@@ -1,21 +1,17 @@
 /**
- * One simulation: a trace replayed on each platform of a scenario. The same trace, scenario and seed give the same
- * result to the byte; there is no clock and no randomness but what is passed in.
+ * One simulation: a trace replayed on each platform of a scenario, once or several times. The same trace, scenario and
+ * seed give the same result to the byte; there is no clock and no randomness but what is passed in.
  */
 import { CodedError } from '../metering/errors.ts';
-import { BYTES_PER_MB, US_PER_MS, US_PER_S } from '../metering/units.ts';
-import { functionsPlatform } from './platforms/functions.ts';
-import { paasPlatform } from './platforms/paas.ts';
-import type { Platform, PlatformName } from './platforms/platform.ts';
-import { vmPlatform } from './platforms/vm.ts';
+import { US_PER_S } from '../metering/units.ts';
+import { replicationSeed } from './kernel/random.ts';
+import type { PlatformName } from './platforms/platform.ts';
+import { prepare } from './prepare.ts';
 import { type Pricing, planPricing } from './pricing.ts';
-import {
-  type PlatformResult,
-  type PlatformSettings,
-  platformResult,
-  type SimulationResult,
-} from './result.ts';
+import { compareReplications } from './replications.ts';
+import { type PlatformResult, platformResult, type SimulationResult } from './result.ts';
 import { checkScenario, type Scenario, type ScenarioInput } from './scenario.ts';
+import { SeriesMeter } from './series.ts';
 import { Tally } from './tally.ts';
 import type { Trace } from './traces/trace.ts';
 
@@ -26,68 +22,37 @@ export interface SimulateOptions {
   readonly onProgress?: ((fraction: number) => void) | undefined;
   /** Looked at as often as `onProgress` is called; an abort ends the simulation. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * Draws the trace of another replication, where a trace is drawn at all; default: every replication has the same
+   * arrivals and only what platforms draw differs.
+   */
+  readonly redraw?: ((seed: number) => Trace) | undefined;
 }
 
-const COLD_START_US_DEFAULT = 250_000;
-const FUNCTION_INSTANCES_MAX_DEFAULT = 1000;
-const DYNOS_MIN = 1;
-const DYNOS_MAX_DEFAULT = 10;
+type Plan = readonly { readonly platform: PlatformName; readonly pricing: Pricing }[];
 
-interface Prepared {
-  readonly platform: Platform;
-  readonly requestsAtOnce: number;
-  readonly settings: PlatformSettings;
-}
-
-function coldStartUs(scenario: Scenario, trace: Trace): number | 'trace' {
-  const hasOwn = trace.columns.startupUs !== undefined;
-  if (scenario.coldStartUs === 'trace' && !hasOwn) {
-    throw new CodedError(
-      'config-invalid',
-      `coldStartMs: expected a number of milliseconds, got "trace", but a trace of the format ${trace.format} has no start-up times`,
+/** One replication: all platforms on the same trace and seed. */
+function replayAll(
+  trace: Trace,
+  scenario: Scenario,
+  plan: Plan,
+  seed: number,
+  progress: (fraction: number) => void,
+): PlatformResult[] {
+  const { freeTier, seriesUs } = scenario;
+  const prepared = plan.map(({ platform: name, pricing }) => ({
+    name,
+    pricing,
+    ...prepare(name, pricing, scenario, trace, seed),
+  }));
+  return prepared.map(({ name, pricing, platform, ...rest }, index) => {
+    const series = seriesUs === null ? null : new SeriesMeter(trace.arrivedAtUs[0] as number, seriesUs);
+    const tally = new Tally(trace.count, trace.functionNames.length, pricing, series);
+    const totals = platform.run(trace, tally, (arrivals) =>
+      progress((index + arrivals / trace.count) / prepared.length),
     );
-  }
-  return scenario.coldStartUs ?? (hasOwn ? 'trace' : COLD_START_US_DEFAULT);
-}
-
-const inMb = (bytes: number | null): number | null => (bytes === null ? null : bytes / BYTES_PER_MB);
-const finite = (limit: number): number | null => (Number.isFinite(limit) ? limit : null);
-
-function prepare(name: PlatformName, pricing: Pricing, scenario: Scenario, trace: Trace): Prepared {
-  const { memoryBytes, queueLimit } = scenario;
-  const common = { memoryMb: inMb(memoryBytes) };
-  switch (name) {
-    case 'functions': {
-      const coldUs = coldStartUs(scenario, trace);
-      const { keepAliveUs, pick } = scenario;
-      const maxInstances = scenario.maxInstances ?? FUNCTION_INSTANCES_MAX_DEFAULT;
-      const coldStartMs = coldUs === 'trace' ? coldUs : coldUs / US_PER_MS;
-      return {
-        platform: functionsPlatform({ coldStartUs: coldUs, keepAliveUs, pick, maxInstances, memoryBytes }),
-        requestsAtOnce: 1,
-        settings: { keepAliveS: keepAliveUs / US_PER_S, coldStartMs, pick, maxInstances, ...common },
-      };
-    }
-    case 'vm': {
-      const instances = scenario.instances ?? 1;
-      const cores = scenario.cores ?? 1;
-      return {
-        platform: vmPlatform({ instances, cores, queueLimit, memoryBytes }),
-        requestsAtOnce: cores,
-        settings: { instances, cores, queueLimit: finite(queueLimit), ...common },
-      };
-    }
-    case 'paas': {
-      const minInstances = scenario.instances ?? DYNOS_MIN;
-      const maxInstances = scenario.instances ?? scenario.maxInstances ?? DYNOS_MAX_DEFAULT;
-      const requestsAtOnce = scenario.cores ?? pricing.size?.vcpus ?? 1;
-      return {
-        platform: paasPlatform({ minInstances, maxInstances, requestsAtOnce, queueLimit, memoryBytes }),
-        requestsAtOnce,
-        settings: { minInstances, maxInstances, requestsAtOnce, queueLimit: finite(queueLimit), ...common },
-      };
-    }
-  }
+    return platformResult({ name, trace, pricing, freeTier, tally, totals, series, ...rest });
+  });
 }
 
 /**
@@ -100,24 +65,28 @@ export function simulate(
   input: ScenarioInput = {},
   options: SimulateOptions = {},
 ): SimulationResult {
-  const { onProgress, signal, version = 'unknown' } = options;
+  const { onProgress, signal, redraw, version = 'unknown' } = options;
   const scenario = checkScenario(input);
-  const { freeTier, seed } = scenario;
-  const plan = planPricing(scenario).map(({ platform: name, pricing }) => ({
-    name,
-    pricing,
-    ...prepare(name, pricing, scenario, trace),
-  }));
-  const platforms: PlatformResult[] = plan.map(({ name, pricing, platform, ...rest }, index) => {
-    const tally = new Tally(trace.count, trace.functionNames.length, pricing);
-    const totals = platform.run(trace, tally, (arrivals) => {
+  const { seed, replications } = scenario;
+  const plan = planPricing(scenario);
+  const runs: PlatformResult[][] = [];
+  for (let replication = 0; replication < replications; replication++) {
+    const ownSeed = replicationSeed(seed, replication);
+    const ownTrace = replication === 0 || redraw === undefined ? trace : redraw(ownSeed);
+    const run = replayAll(ownTrace, scenario, plan, ownSeed, (fraction) => {
       if (signal?.aborted) throw new CodedError('interrupted', 'the simulation was interrupted');
-      onProgress?.((index + arrivals / trace.count) / plan.length);
+      onProgress?.((replication + fraction) / replications);
     });
-    return platformResult({ name, trace, pricing, freeTier, tally, totals, ...rest });
-  });
+    runs.push(run);
+  }
   onProgress?.(1);
-  return { version, seed, trace: describeTrace(trace), platforms };
+  return {
+    version,
+    seed,
+    trace: describeTrace(trace),
+    platforms: runs[0] ?? [],
+    replications: replications === 1 ? null : compareReplications(runs),
+  };
 }
 
 function describeTrace(trace: Trace): SimulationResult['trace'] {
@@ -131,5 +100,9 @@ function describeTrace(trace: Trace): SimulationResult['trace'] {
     startUs,
     spanS: ((arrivedAtUs[count - 1] as number) - startUs) / US_PER_S,
     skippedRejected: trace.skippedRejected,
+    skippedBad: trace.skippedBad,
+    badRows: trace.badRows,
+    filled: trace.filled,
+    transformed: trace.transformed,
   };
 }

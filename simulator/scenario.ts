@@ -4,155 +4,86 @@
  */
 import { CodedError } from '../metering/errors.ts';
 import { didYouMean } from '../metering/nearest.ts';
+import type { PriceBook } from '../metering/price-book.ts';
 import { BYTES_PER_MB, US_PER_MS, US_PER_S } from '../metering/units.ts';
+import { OptionReader, shown } from './option-reader.ts';
+import { ROUTINGS, type Routing } from './platforms/fleet.ts';
+import { GROUP_METRICS, type GroupMetric, parseSteps, type ScalingStep } from './platforms/group-scaling.ts';
 import { PICKS, type Pick } from './platforms/instances.ts';
-import { PLATFORM_NAMES, type PlatformName } from './platforms/platform.ts';
+import { KEEP_ALIVES, type KeepAliveName } from './platforms/keep-alive/policy.ts';
+import { SURVIVAL_CURVE_NAMES, type SurvivalCurveName } from './platforms/keep-alive/survival-curves.ts';
+import { PAAS_SCALINGS, type PaasScaling } from './platforms/paas-scaling.ts';
+import { PLATFORM_NAMES, PLATFORMS_DEFAULT, type PlatformName } from './platforms/platform.ts';
+import { type ProvisionedStep, parseSchedule } from './platforms/provisioned.ts';
+import { SHARINGS, type Sharing } from './platforms/vm.ts';
+import { OPTION_USERS, SCENARIO_KEYS, type ScenarioInput, type ScenarioKey } from './scenario-options.ts';
 
-/** Every option may be left out. */
-export interface ScenarioInput {
-  /** Default: all, in the order functions, vm, paas. */
-  readonly platforms?: readonly PlatformName[] | undefined;
-  /** functions: seconds that an idle instance lives, 0 for none; default 600, at most 10^9. */
-  readonly keepAliveS?: number | undefined;
-  /**
-   * functions: milliseconds of a cold start, or `trace` for each request's own start-up time. Default: the
-   * trace's own times when it has them, else 250.
-   */
-  readonly coldStartMs?: number | 'trace' | undefined;
-  /** functions: which idle instance takes a request; default `newest`. */
-  readonly pick?: Pick | undefined;
-  /** vm: machines, default 1. paas: a fixed number of dynos; default: autoscaled from 1 to 10. */
-  readonly instances?: number | undefined;
-  /** vm: requests that a machine serves at once, default 1. paas: the same for a dyno, default its vCPUs. */
-  readonly cores?: number | undefined;
-  /** Configured memory in MB (2^20 bytes) instead of the trace's; default the trace's, else 512. */
-  readonly memoryMb?: number | undefined;
-  /** Ids of price books; each platform takes those that fit it, or its default. */
-  readonly prices?: readonly string[] | undefined;
-  /** vm, paas: the size of an instance, by its name in a price book. */
-  readonly instanceType?: string | undefined;
-  /** Whether the price books' free tiers are subtracted; default false. */
-  readonly freeTier?: boolean | undefined;
-  /** functions: most instances at once, default 1000. paas: the autoscaler's maximum, default 10. */
-  readonly maxInstances?: number | undefined;
-  /** vm, paas: most requests that wait; default no limit. */
-  readonly queueLimit?: number | undefined;
-  /** Seed of all random draws, 0 to 2^53 − 1; default 1. */
-  readonly seed?: number | undefined;
-}
+export { SCENARIO_KEYS, type ScenarioInput } from './scenario-options.ts';
 
 /** A checked scenario; null means that the default depends on the trace or the platform. */
 export interface Scenario {
   readonly platforms: readonly PlatformName[];
+  readonly keepAlive: KeepAliveName;
   readonly keepAliveUs: number;
+  readonly survivalCurve: SurvivalCurveName;
+  readonly memoryCapBytes: number | null;
   readonly coldStartUs: number | 'trace' | null;
   readonly pick: Pick;
+  readonly maxPerFunction: number | null;
+  readonly startRamp: number | null;
+  readonly attempts: number;
+  readonly backoffUs: number;
+  readonly provisioned: readonly ProvisionedStep[] | null;
   readonly instances: number | null;
   readonly cores: number | null;
+  readonly sharing: Sharing;
+  readonly concurrency: number | null;
   readonly memoryBytes: number | null;
-  readonly prices: readonly string[];
+  readonly prices: readonly (string | PriceBook)[];
   readonly instanceType: string | null;
   readonly freeTier: boolean;
+  readonly minInstances: number | null;
   readonly maxInstances: number | null;
-  readonly queueLimit: number;
+  readonly queueLimit: number | null;
+  readonly queueTimeoutUs: number;
+  readonly timeLimitUs: number;
+  readonly bootUs: number | null;
+  readonly warmUpUs: number;
+  readonly scaleMetric: GroupMetric;
+  readonly scaleTarget: number;
+  readonly scaleSteps: readonly ScalingStep[] | null;
+  readonly cooldownUs: number;
+  readonly metricPeriodUs: number;
+  readonly metricDelayUs: number;
+  readonly scaleInProtection: boolean;
+  readonly paasScaling: PaasScaling;
+  readonly p95TargetUs: number | null;
+  readonly requestsTarget: number | null;
+  readonly routing: Routing;
+  readonly concurrencyTarget: number;
+  readonly seriesUs: number | null;
+  readonly replications: number;
   readonly seed: number;
 }
 
-const KEEP_ALIVE_S_DEFAULT = 600;
-const SEED_DEFAULT = 1;
+/** Of the host (its own defaults): the simulated one behaves alike unless told otherwise. */
+const HOST_QUEUE_TIMEOUT_US = 10_000_000;
+const HOST_TIME_LIMIT_US = 10_000_000;
+/** EC2 Auto Scaling's default cooldown, and the warm-up where none is set (docs.aws.amazon.com, 2025). */
+const COOLDOWN_US = 300_000_000;
 
-const KEEP_ALIVE_S_MAX = 1e9;
-const COLD_START_MS_MAX = 3_600_000;
+const SECONDS_MAX = 1e9;
+const MS_MAX = 3_600_000;
 const INSTANCES_MAX = 100_000;
 const CORES_MAX = 10_000;
 const MEMORY_MB_MAX = 2 ** 24;
 const COUNT_MAX = 2 ** 31 - 1;
+const ATTEMPTS_MAX = 100;
+export const REPLICATIONS_MAX = 10_000;
 
-export const SCENARIO_KEYS = [
-  'platforms',
-  'keepAliveS',
-  'coldStartMs',
-  'pick',
-  'instances',
-  'cores',
-  'memoryMb',
-  'prices',
-  'instanceType',
-  'freeTier',
-  'maxInstances',
-  'queueLimit',
-  'seed',
-] as const satisfies readonly (keyof ScenarioInput)[];
-type Key = (typeof SCENARIO_KEYS)[number];
+type Read = OptionReader<ScenarioKey>;
 
-const shown = (value: unknown): string => JSON.stringify(value) ?? String(value);
-
-/** Reads options one by one and collects what is wrong with them. */
-class OptionReader {
-  readonly faults: string[] = [];
-  readonly #source: Readonly<Record<string, unknown>>;
-
-  constructor(source: Readonly<Record<string, unknown>>) {
-    this.#source = source;
-    for (const key of Object.keys(source)) {
-      if (!(SCENARIO_KEYS as readonly string[]).includes(key)) {
-        this.faults.push(`no option ${shown(key)}${didYouMean(key, SCENARIO_KEYS)}`);
-      }
-    }
-  }
-
-  fault(key: Key, expected: string): null {
-    this.faults.push(`${key}: expected ${expected}, got ${shown(this.#source[key])}`);
-    return null;
-  }
-
-  value(key: Key): unknown {
-    return this.#source[key];
-  }
-
-  integer(key: Key, min: number, max: number): number | null {
-    const value = this.#source[key];
-    if (value === undefined) return null;
-    const isGood = Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
-    return isGood ? (value as number) : this.fault(key, `an integer from ${min} to ${max}`);
-  }
-
-  number(key: Key, max: number): number | null {
-    const value = this.#source[key];
-    if (value === undefined) return null;
-    const isGood = typeof value === 'number' && value >= 0 && value <= max;
-    return isGood ? value : this.fault(key, `a number from 0 to ${max}`);
-  }
-
-  oneOf<T extends string>(key: Key, allowed: readonly T[]): T | null {
-    const value = this.#source[key];
-    if (value === undefined) return null;
-    if ((allowed as readonly unknown[]).includes(value)) return value as T;
-    return this.fault(key, `one of ${allowed.join(', ')}`);
-  }
-
-  text(key: Key): string | null {
-    const value = this.#source[key];
-    if (value === undefined) return null;
-    return typeof value === 'string' && value !== '' ? value : this.fault(key, 'text');
-  }
-
-  list(key: Key): readonly string[] | null {
-    const value = this.#source[key];
-    if (value === undefined) return null;
-    const isGood =
-      Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string');
-    return isGood ? [...new Set(value)] : this.fault(key, 'a list of names, at least one');
-  }
-
-  flag(key: Key): boolean | null {
-    const value = this.#source[key];
-    if (value === undefined) return null;
-    return typeof value === 'boolean' ? value : this.fault(key, 'true or false');
-  }
-}
-
-function readPlatforms(read: OptionReader): readonly PlatformName[] | null {
+function readPlatforms(read: Read): readonly PlatformName[] | null {
   const names = read.list('platforms');
   const strange = names?.find((name) => !(PLATFORM_NAMES as readonly string[]).includes(name));
   if (strange === undefined) return names as readonly PlatformName[] | null;
@@ -162,34 +93,128 @@ function readPlatforms(read: OptionReader): readonly PlatformName[] | null {
   );
 }
 
-function readColdStart(read: OptionReader): number | 'trace' | null {
+/** Ids, and books that were checked when they were read from a file of the user's own. */
+function readPrices(read: Read): readonly (string | PriceBook)[] | null {
+  const value = read.value('prices');
+  if (value === undefined) return null;
+  const isBook = (item: unknown): boolean => typeof (item as PriceBook | null)?.id === 'string';
+  const isGood =
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((item) => typeof item === 'string' || isBook(item));
+  return isGood
+    ? [...new Set(value as (string | PriceBook)[])]
+    : read.fault('prices', 'a list of price books, at least one');
+}
+
+function readColdStart(read: Read): number | 'trace' | null {
   if (read.value('coldStartMs') === 'trace') return 'trace';
   if (typeof read.value('coldStartMs') === 'string') {
-    return read.fault('coldStartMs', `trace or a number from 0 to ${COLD_START_MS_MAX}`);
+    return read.fault('coldStartMs', `trace or a number from 0 to ${MS_MAX}`);
   }
-  const ms = read.number('coldStartMs', COLD_START_MS_MAX);
-  return ms === null ? null : Math.round(ms * US_PER_MS);
+  return read.us('coldStartMs', MS_MAX, US_PER_MS);
+}
+
+function readMb(read: Read, key: ScenarioKey, max = MEMORY_MB_MAX): number | null {
+  const mb = read.integer(key, 1, max);
+  return mb === null ? null : mb * BYTES_PER_MB;
+}
+
+function readFunctions(read: Read) {
+  return {
+    keepAlive: read.oneOf('keepAlive', KEEP_ALIVES) ?? 'fixed',
+    keepAliveUs: read.us('keepAliveS', SECONDS_MAX, US_PER_S) ?? 600 * US_PER_S,
+    survivalCurve: read.oneOf('survivalCurve', SURVIVAL_CURVE_NAMES) ?? 'aws',
+    memoryCapBytes: readMb(read, 'memoryCapMb', COUNT_MAX),
+    coldStartUs: readColdStart(read),
+    pick: read.oneOf('pick', PICKS) ?? 'newest',
+    maxPerFunction: read.integer('maxPerFunction', 1, COUNT_MAX),
+    startRamp: read.integer('startRamp', 1, COUNT_MAX),
+    attempts: read.integer('attempts', 1, ATTEMPTS_MAX) ?? 1,
+    backoffUs: read.us('backoffMs', MS_MAX, US_PER_MS) ?? 100 * US_PER_MS,
+    provisioned: read.parsed('provisioned', parseSchedule, 'a number or a schedule such as 0:10,3600:2'),
+  } as const;
+}
+
+function readScaling(read: Read) {
+  return {
+    minInstances: read.integer('minInstances', 0, INSTANCES_MAX),
+    maxInstances: read.integer('maxInstances', 1, COUNT_MAX),
+    bootUs: read.us('bootS', SECONDS_MAX, US_PER_S),
+    warmUpUs: read.us('warmUpS', SECONDS_MAX, US_PER_S) ?? COOLDOWN_US,
+    scaleMetric: read.oneOf('scaleMetric', GROUP_METRICS) ?? 'utilisation',
+    scaleTarget: read.number('scaleTarget', COUNT_MAX, 0.001) ?? 70,
+    scaleSteps: read.parsed('scaleSteps', parseSteps, 'steps such as 70:+1,90:+3,30:-1'),
+    cooldownUs: read.us('cooldownS', SECONDS_MAX, US_PER_S) ?? COOLDOWN_US,
+    metricPeriodUs: read.us('metricPeriodS', SECONDS_MAX, US_PER_S, 1) ?? 60 * US_PER_S,
+    metricDelayUs: read.us('metricDelayS', SECONDS_MAX, US_PER_S) ?? 0,
+    scaleInProtection: read.flag('scaleInProtection') ?? false,
+    paasScaling: read.oneOf('paasScaling', PAAS_SCALINGS) ?? 'load',
+    p95TargetUs: read.us('p95TargetMs', MS_MAX, US_PER_MS),
+    requestsTarget: read.number('requestsTarget', COUNT_MAX, 0.001),
+    routing: read.oneOf('routing', ROUTINGS) ?? 'least-loaded',
+    concurrencyTarget: (read.number('concurrencyTarget', 100, 1) ?? 70) / 100,
+  } as const;
+}
+
+function readInstances(read: Read) {
+  return {
+    instances: read.integer('instances', 1, INSTANCES_MAX),
+    cores: read.integer('cores', 1, CORES_MAX),
+    sharing: read.oneOf('sharing', SHARINGS) ?? 'fifo',
+    concurrency: read.integer('concurrency', 1, CORES_MAX),
+    queueLimit: read.integer('queueLimit', 0, COUNT_MAX),
+    queueTimeoutUs: read.us('queueTimeoutMs', MS_MAX, US_PER_MS) ?? HOST_QUEUE_TIMEOUT_US,
+    timeLimitUs: read.us('timeLimitMs', MS_MAX, US_PER_MS, 1) ?? HOST_TIME_LIMIT_US,
+  } as const;
+}
+
+/** Options that do not fit each other, or no chosen platform. */
+function crossCheck(read: Read, scenario: Scenario): void {
+  const { platforms, keepAlive, memoryCapBytes, minInstances, maxInstances, sharing } = scenario;
+  for (const key of SCENARIO_KEYS) {
+    if (read.value(key) === undefined) continue;
+    const users = OPTION_USERS[key];
+    if (users.some((user) => platforms.includes(user))) continue;
+    read.faults.push(`${key}: is for ${users.join(', ')}, but simulated is ${platforms.join(', ')}`);
+  }
+  const isCapped = keepAlive === 'lru' || keepAlive === 'greedy-dual';
+  if (isCapped && memoryCapBytes === null) read.fault('memoryCapMb', `the memory for keepAlive ${keepAlive}`);
+  const needs = (key: ScenarioKey, other: string, isThere: boolean): void => {
+    if (read.value(key) !== undefined && !isThere)
+      read.faults.push(`${key}: is for ${other} alone, got ${shown(read.value(key))} without`);
+  };
+  needs('memoryCapMb', 'keepAlive lru or greedy-dual', isCapped);
+  needs('survivalCurve', 'keepAlive survival', keepAlive === 'survival');
+  needs('keepAliveS', 'keepAlive fixed or hybrid', keepAlive === 'fixed' || keepAlive === 'hybrid');
+  needs('backoffMs', 'attempts of 2 or more', scenario.attempts > 1);
+  const isSharingAnywhere = sharing === 'ps' || platforms.some((name) => name !== 'vm');
+  needs('concurrency', 'sharing ps', isSharingAnywhere);
+  if (scenario.scaleSteps !== null) needs('scaleTarget', 'target tracking, without scaleSteps', false);
+  if (minInstances !== null && maxInstances !== null && minInstances > maxInstances) {
+    read.fault('minInstances', `at most maxInstances, ${maxInstances}`);
+  }
+  const hasNone = minInstances === 0 && platforms.some((name) => name === 'paas' || name === 'vm-group');
+  if (hasNone) read.fault('minInstances', 'at least 1 for paas and vm-group');
 }
 
 /** @throws CodedError `config-invalid`, which lists every fault at once; unknown options are suggested. */
 export function checkScenario(input: ScenarioInput): Scenario {
-  const read = new OptionReader(input as Readonly<Record<string, unknown>>);
-  const memoryMb = read.integer('memoryMb', 1, MEMORY_MB_MAX);
+  const read: Read = new OptionReader(input as Readonly<Record<string, unknown>>, SCENARIO_KEYS);
   const scenario: Scenario = {
-    platforms: readPlatforms(read) ?? PLATFORM_NAMES,
-    keepAliveUs: Math.round((read.number('keepAliveS', KEEP_ALIVE_S_MAX) ?? KEEP_ALIVE_S_DEFAULT) * US_PER_S),
-    coldStartUs: readColdStart(read),
-    pick: read.oneOf('pick', PICKS) ?? 'newest',
-    instances: read.integer('instances', 1, INSTANCES_MAX),
-    cores: read.integer('cores', 1, CORES_MAX),
-    memoryBytes: memoryMb === null ? null : memoryMb * BYTES_PER_MB,
-    prices: read.list('prices') ?? [],
+    platforms: readPlatforms(read) ?? PLATFORMS_DEFAULT,
+    ...readFunctions(read),
+    ...readInstances(read),
+    ...readScaling(read),
+    memoryBytes: readMb(read, 'memoryMb'),
+    prices: readPrices(read) ?? [],
     instanceType: read.text('instanceType'),
     freeTier: read.flag('freeTier') ?? false,
-    maxInstances: read.integer('maxInstances', 1, COUNT_MAX),
-    queueLimit: read.integer('queueLimit', 0, COUNT_MAX) ?? Number.POSITIVE_INFINITY,
-    seed: read.integer('seed', 0, Number.MAX_SAFE_INTEGER) ?? SEED_DEFAULT,
+    seriesUs: read.us('seriesS', SECONDS_MAX, US_PER_S, 0.001),
+    replications: read.integer('replications', 1, REPLICATIONS_MAX) ?? 1,
+    seed: read.integer('seed', 0, Number.MAX_SAFE_INTEGER) ?? 1,
   };
+  if (read.faults.length === 0) crossCheck(read, scenario);
   if (read.faults.length > 0) {
     throw new CodedError('config-invalid', `scenario: ${read.faults.join('; ')}`, { faults: read.faults });
   }

@@ -4,10 +4,12 @@
  */
 import { BillMeter } from '../metering/bill-meter.ts';
 import { type ExecutionRecord, wasStarted } from '../metering/execution.ts';
+import type { InstanceRecord } from '../metering/instance.ts';
 import { ExactSum } from '../metering/units.ts';
 import { UsageMeter } from '../metering/usage.ts';
-import type { Sink } from './platforms/platform.ts';
+import type { InstanceWork, Sink } from './platforms/platform.ts';
 import type { Pricing } from './pricing.ts';
+import type { SeriesMeter } from './series.ts';
 
 export interface FunctionCounts {
   readonly served: Float64Array;
@@ -20,8 +22,15 @@ export interface FunctionCounts {
 export class Tally implements Sink {
   readonly counts: FunctionCounts;
   readonly bill: BillMeter;
+  /** Of provisioned instances; null where there are none. */
+  readonly provisionedBill: BillMeter | null;
+  readonly #series: SeriesMeter | null;
   readonly #usage = new UsageMeter();
   readonly #aliveUs = new ExactSum();
+  /** Of instances whose work is known: the time in which they had any request. */
+  readonly #instanceBusyUs = new ExactSum();
+  readonly #provisionedAliveUs = new ExactSum();
+  readonly #provisionedBusyUs = new ExactSum();
   readonly #size: string | null;
   readonly #waitsUs: Float64Array;
   readonly #latenciesUs: Float64Array;
@@ -29,18 +38,21 @@ export class Tally implements Sink {
   #waited = 0;
 
   /** @param requests how many requests there will be at most. */
-  constructor(requests: number, functions: number, pricing: Pricing) {
+  constructor(requests: number, functions: number, pricing: Pricing, series: SeriesMeter | null = null) {
     const zeros = (): Float64Array => new Float64Array(functions);
     this.counts = { served: zeros(), rejected: zeros(), failed: zeros(), cold: zeros(), warm: zeros() };
     this.bill = new BillMeter(pricing.book);
+    this.provisionedBill = pricing.provisioned === null ? null : new BillMeter(pricing.provisioned);
+    this.#series = series;
     this.#size = pricing.size?.name ?? null;
     this.#waitsUs = new Float64Array(requests);
     this.#latenciesUs = new Float64Array(requests);
   }
 
-  execution(record: ExecutionRecord, functionIndex: number): void {
+  execution(record: ExecutionRecord, functionIndex: number, isProvisioned = false): void {
     this.#usage.add(record);
-    if (this.#size === null) this.bill.addExecution(record);
+    if (this.#size === null && !isProvisioned) this.bill.addExecution(record);
+    this.#series?.execution(record);
     const { counts } = this;
     if (!wasStarted(record)) {
       increment(counts.rejected, functionIndex);
@@ -54,9 +66,33 @@ export class Tally implements Sink {
     this.#latenciesUs[this.#started++] = waitUs + record.runUs;
   }
 
-  instance(startedAtUs: number, endedAtUs: number): void {
+  instance(startedAtUs: number, endedAtUs: number, work?: InstanceWork): void {
     this.#aliveUs.add(endedAtUs - startedAtUs);
-    if (this.#size !== null) this.bill.addInstance({ size: this.#size, startedAtUs, endedAtUs });
+    this.#series?.instance(startedAtUs, endedAtUs);
+    if (work !== undefined) this.#instanceBusyUs.add(work.busyUs);
+    if (work?.isProvisioned === true) this.#provisioned(startedAtUs, endedAtUs, work);
+    else if (this.#size !== null) {
+      this.bill.addInstance(instanceRecord(this.#size, startedAtUs, endedAtUs, work));
+    }
+  }
+
+  #provisioned(startedAtUs: number, endedAtUs: number, work: InstanceWork): void {
+    this.#provisionedAliveUs.add(endedAtUs - startedAtUs);
+    this.#provisionedBusyUs.add(work.busyUs);
+    this.provisionedBill?.addInstance(instanceRecord('', startedAtUs, endedAtUs, work));
+  }
+
+  /** Busy time of the instances whose work is known, overlapping requests once. */
+  get instanceBusyUs(): bigint {
+    return this.#instanceBusyUs.value;
+  }
+
+  get provisionedAliveUs(): bigint {
+    return this.#provisionedAliveUs.value;
+  }
+
+  get provisionedBusyUs(): bigint {
+    return this.#provisionedBusyUs.value;
   }
 
   get usage(): UsageMeter['usage'] {
@@ -81,6 +117,18 @@ export class Tally implements Sink {
   get latenciesUs(): Float64Array {
     return this.#latenciesUs.subarray(0, this.#started);
   }
+}
+
+function instanceRecord(
+  size: string,
+  startedAtUs: number,
+  endedAtUs: number,
+  work: InstanceWork | undefined,
+): InstanceRecord {
+  if (work === undefined) return { size, startedAtUs, endedAtUs };
+  const { busySpansUs, keptUs, cpuUs, requests, memoryBytes } = work;
+  const record = { size, startedAtUs, endedAtUs, busySpansUs, keptUs, cpuUs, requests };
+  return memoryBytes === null ? record : { ...record, memoryBytes };
 }
 
 function increment(counts: Float64Array, index: number): void {

@@ -112,6 +112,7 @@ describe('ebb', () => {
     ['usage'],
     ['bill'],
     ['trace', 'export'],
+    ['trace', 'info'],
     ['simulate'],
     ['demo'],
   ])('has help for %s %s', async (...command) => {
@@ -304,6 +305,37 @@ describe('ebb simulate', () => {
     const first = await ebb('simulate', llm, ...llmOptions);
     expect(first.stdout).toMatch(/functions +vm +paas/);
     expect((await ebb('simulate', llm, ...llmOptions)).stdout).toBe(first.stdout);
+  });
+
+  it('simulates the platforms of a list, and says on stderr how quickly', async () => {
+    const options = [
+      '--platform',
+      'containers,ebb',
+      '--platform',
+      'vm-group',
+      '--cores',
+      '1',
+      '--replications',
+      '2',
+    ];
+    const text = await ebb('simulate', llm, ...llmOptions, ...options);
+    expect(text.exitCode).toBe(0);
+    expect(text.stdout).toMatch(/^ +containers +ebb +vm-group$/m);
+    expect(text.stdout).toMatch(/^Means of 2 replications/m);
+    expect(text.stderr).toMatch(/replayed 52,914 requests in \d+\.\d\d s: [\d,]+ a second/);
+  });
+
+  it('refuses an option that no chosen platform uses, and says which one does', async () => {
+    const vm = await ebb('simulate', llm, ...llmOptions, '--platform', 'vm', '--keep-alive-s', '5');
+    expect([vm.exitCode, vm.stderr]).toEqual([
+      2,
+      expect.stringContaining('--keep-alive-s: is for functions, but simulated is vm'),
+    ]);
+    const strange = await ebb('simulate', llm, ...llmOptions, '--platform', 'container');
+    expect([strange.exitCode, strange.stderr]).toEqual([
+      2,
+      expect.stringContaining('(did you mean containers?), got ["container"]'),
+    ]);
   });
 
   it('names what is wrong with a trace or its options by their flags', async () => {

@@ -1,4 +1,5 @@
 /** The ledger over time: what is found through its indices, and what it lets go. */
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { hostConfig } from '../host/config.ts';
@@ -68,14 +69,20 @@ describe('the ledger', () => {
 
   test('of the first schema is taken over with all that it has', async () => {
     const folder = await scratchFolder();
-    openDatabase(folder).close();
-    const database = new Database(`${folder}/ebb.sqlite`);
-    database.exec('DROP TABLE function_settings; DROP INDEX executions_by_function;');
-    database.exec('DROP INDEX executions_by_arrival; PRAGMA user_version = 1;');
-    database.exec("INSERT INTO functions VALUES ('f', 'v', 1)");
+    const database = new Database(join(folder, 'ebb.sqlite'));
+    database.exec(`
+      CREATE TABLE functions (name TEXT PRIMARY KEY, version TEXT NOT NULL, deployed_at_ms INTEGER NOT NULL) STRICT;
+      CREATE TABLE versions (version TEXT PRIMARY KEY, component_bytes INTEGER NOT NULL, imports TEXT NOT NULL,
+        exports TEXT NOT NULL, linking TEXT NOT NULL) STRICT;
+      CREATE TABLE executions (id INTEGER PRIMARY KEY, functionName TEXT NOT NULL, arrivedAtUs INTEGER NOT NULL) STRICT;
+      INSERT INTO functions VALUES ('f', 'v', 1);
+      PRAGMA user_version = 1;`);
     database.close();
     const again = openDatabase(folder);
-    expect(again.pragma('user_version', { simple: true })).toBe(3);
+    const fresh = openDatabase(await scratchFolder());
+    const schemaOf = (one: typeof fresh) => one.pragma('user_version', { simple: true });
+    expect(schemaOf(again)).toBe(schemaOf(fresh));
+    fresh.close();
     expect(again.prepare('SELECT name FROM functions').get()).toEqual({ name: 'f' });
     again.close();
   });

@@ -17,6 +17,16 @@ test('every provided interface has signatures, and every signature a function be
   }
 });
 
+test('no function has more parameters than are passed on', () => {
+  for (const functions of Object.values(SIGNATURES)) {
+    for (const [name, text] of Object.entries(functions)) {
+      expect(readSignature(text).params.length, name).toBeLessThanOrEqual(
+        name.startsWith('[method]') ? 3 : 2,
+      );
+    }
+  }
+});
+
 test('every resource in a signature has a home among the interfaces', () => {
   const texts = Object.values(SIGNATURES).flatMap((functions) => Object.values(functions));
   const names = texts.flatMap((text) =>

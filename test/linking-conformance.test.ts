@@ -98,7 +98,7 @@ describe('an outbound request', () => {
   const upstream = (): OutboundAnswer => ({
     tag: 'ok',
     status: 207,
-    headers: [['x-up', Buffer.from('1')]],
+    headers: ['x-up', '1'],
     body: new Uint8Array(Buffer.from('from upstream')),
   });
 
@@ -375,6 +375,14 @@ describe('an instance', () => {
     expect(agreed(await linkText({ more: trapping })).outcome).toBe('trap');
   });
 
+  test('has its post-return function called after the handler', async () => {
+    const name = 'cabi_post_wasi:http/incoming-handler@0.2.12#handle';
+    const quiet = await linkText({ more: `(func (export "${name}"))` });
+    expect(agreed(quiet)).toMatchObject({ outcome: 'ok', body: 'ok' });
+    const trapping = await linkText({ more: `(func (export "${name}") unreachable)` });
+    expect(agreed(trapping).outcome).toBe('trap');
+  });
+
   test('can live beside another of the same component', async () => {
     const { direct } = guest('hello');
     const { contextFor, requestData } = await import('./linking-harness.ts');
@@ -387,8 +395,13 @@ describe('an instance', () => {
       return outparam;
     });
     for (const { value } of outparams) expect(value?.tag).toBe('ok');
-    one.release();
-    two.release();
+    for (const instance of [one, two, one, two]) instance.release();
+    const [three, four] = [direct.linked.instantiate(context), direct.linked.instantiate(context)];
+    expect(three.memoryBytes()).toBe(65_536);
+    expect(four.memoryBytes()).toBe(65_536);
+    three.release();
+    expect(four.memoryBytes()).toBe(65_536);
+    four.release();
   });
 });
 

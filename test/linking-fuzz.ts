@@ -6,7 +6,8 @@
 import { checkContract } from '../host/component/contract.ts';
 import { planDirect } from '../host/component/direct-plan.ts';
 import { parseComponent } from '../host/component/parse.ts';
-import { type AbiSide, abiType, type Flat } from '../host/wasi/core/abi-types.ts';
+import type { AbiSide, Flat } from '../host/wasi/core/abi-rules.ts';
+import { abiType } from '../host/wasi/core/abi-types.ts';
 import { GuestCalls } from '../host/wasi/core/guest-calls.ts';
 import { GuestMemory } from '../host/wasi/core/guest-memory.ts';
 import { HandleTable } from '../host/wasi/core/handle-table.ts';
@@ -106,7 +107,7 @@ export class CallFuzzer {
     const side: AbiSide = { memory, handles: this.#handles, strings: STRING_CODECS.utf8 };
     const drops = Object.keys(RESOURCE_HOMES).map((resource) => ({
       name: `drop ${resource}`,
-      call: dropFunction(resource, side, this.#calls),
+      call: dropFunction(resource, this.#handles, this.#calls),
       kinds: ['i32'],
       signature: { params: [{ kind: 'borrow', resource }], result: undefined } as WitSignature,
     }));

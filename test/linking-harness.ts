@@ -69,13 +69,12 @@ const bytesOf = (value: string | Uint8Array): Uint8Array =>
   typeof value === 'string' ? new Uint8Array(Buffer.from(value)) : value;
 
 export function requestData({ method = 'GET', path = '/', headers = [], body = '' }: Ask): RequestData {
-  const entries = headers.map(([name, value]) => [name, bytesOf(value)] as const);
   return {
     method,
     pathWithQuery: path,
     scheme: 'http',
     authority: 'host.test',
-    headers: entries,
+    headers: headers.flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')]),
     body: bytesOf(body),
   };
 }
@@ -133,8 +132,8 @@ function observed({ value }: ResponseOutparam): Omit<Observed, 'log' | 'sent' | 
   if (value.tag === 'err') return { outcome: 'error', error: value.val };
   const response = value.val.collect();
   if (!response) return { outcome: 'unfinished' };
-  const headers = response.headers.map(
-    ([name, bytes]) => `${name}: ${Buffer.from(bytes).toString('latin1')}`,
+  const headers = response.headers.flatMap((name, index) =>
+    index % 2 === 0 ? [`${name}: ${response.headers[index + 1]}`] : [],
   );
   return {
     outcome: 'ok',

@@ -125,6 +125,17 @@ describe('a component that direct linking cannot express is linked the other way
   });
 });
 
+test('names that objects inherit are names like any other', async () => {
+  const text = (await print(component))
+    .replace(/\(import "wasi:http\/types@0\.2\.12" "/g, '(import "__proto__" "')
+    .replace(/\(with "wasi:http\/types@0\.2\.12"/g, '(with "__proto__"');
+  expect(text).toContain('(with "__proto__"');
+  const { plan, run } = await link(await parse(text), 'direct');
+  expect(plan.linking).toBe('direct');
+  expect(run()).toMatchObject({ outcome: 'ok', body: 'ok' });
+  expect(Object.keys(Object.prototype)).toEqual([]);
+});
+
 describe('bytes that are no component', () => {
   test('are refused wherever they were cut, but for custom sections at the end', () => {
     const lengths = Array.from(component.keys()).slice(8);

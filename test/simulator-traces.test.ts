@@ -58,7 +58,7 @@ describe('any CSV', () => {
         const ends = [...cuts.sort((a, b) => a - b), text.length];
         let from = 0;
         for (const end of ends) {
-          intake.push(text.slice(from, end));
+          intake.push(new TextEncoder().encode(text.slice(from, end)));
           from = end;
         }
         expect(rowsOf(intake.finish())).toEqual(whole);
@@ -248,7 +248,7 @@ describe('a trace', () => {
     ]) {
       const { code, message } = refusal(text, {});
       expect(code).toBe('trace-format-unknown');
-      expect(message).toMatch(/ebb: .*; azure2021: .*; aws-sweep: .*; csv: /);
+      expect(message).toMatch(/ebb, .*azure2021, .*aws-sweep, .*; and csv: /);
       expect(message.length).toBeLessThan(1000);
     }
   });
@@ -265,8 +265,8 @@ describe('a trace', () => {
   it('is read with options that fit together', () => {
     const cases: readonly [options: unknown, message: RegExp][] = [
       [
-        { format: 'azure' },
-        /format: expected one of auto, ebb, .*, got "azure" \(did you mean azure2021\?\)/,
+        { format: 'azure202' },
+        /format: expected one of auto, ebb, .*, got "azure202" \(did you mean azure2021\?\)/,
       ],
       [{ formt: 'csv' }, /no option "formt" \(did you mean format\?\)/],
       [{ format: 'ebb', csvTime: 't' }, /csvTime is for the format csv alone, but the format is "ebb"/],

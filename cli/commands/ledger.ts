@@ -17,6 +17,7 @@ import { wholeNumber } from '../option-values.ts';
 import { type Output, textTable } from '../output.ts';
 import { isPriceFile, loadPriceBook } from '../price-books.ts';
 import { hostOptions } from './functions.ts';
+import { addTraceInfo } from './trace-info.ts';
 
 interface FilterOptions {
   readonly host: string;
@@ -177,9 +178,10 @@ export function addLedger(program: Command, output: Output): void {
     )
     .option('--free-tier', 'subtract what the provider gives for free each month')
     .action((options) => bill(options, output));
-  const trace = program.command('trace').description('traces of executions');
+  const trace = program.command('trace').description('traces of requests: the recorded ones, and any other');
   filterOptions(trace.command('export'))
     .description('write the recorded executions as a trace that `ebb simulate` replays (JSON Lines)')
     .option('-o, --output <file>', 'where to write (default: stdout)')
     .action((options) => exportTrace(options, output));
+  addTraceInfo(trace, output);
 }

@@ -6,8 +6,9 @@
 import { CodedError } from '../../metering/errors.ts';
 import { STRING_ENCODINGS, type StringEncoding } from '../wasi/core/strings.ts';
 import type { BinaryReader } from './binary.ts';
-import type { InstanceExports, TypeScope } from './component-types.ts';
+import type { InstanceExports } from './component-types.ts';
 import type { CoreKind } from './core-module.ts';
+import type { TypeScope } from './type-scope.ts';
 import { Unfit } from './unfit.ts';
 
 /** Something that a core instance exports. */

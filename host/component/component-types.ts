@@ -5,13 +5,8 @@
 import { CodedError } from '../../metering/errors.ts';
 import { RESOURCE_HOMES } from '../wasi/core/interfaces.ts';
 import type { BinaryReader } from './binary.ts';
+import { type TypeEntry, TypeScope } from './type-scope.ts';
 import { Unfit } from './unfit.ts';
-
-export type TypeEntry =
-  | { readonly kind: 'value' | 'resource' | 'function'; readonly text: string }
-  /** Read again when it is imported, since only then its own resources have a home. */
-  | { readonly kind: 'instance'; readonly reader: BinaryReader; readonly scope: TypeScope }
-  | { readonly kind: 'component' };
 
 /** What an imported instance offers, by name. */
 export interface InstanceExports {
@@ -51,36 +46,6 @@ function text(...parts: readonly string[]): string {
   let whole = '';
   for (const part of parts) whole += part;
   return whole.length > TEXT_LENGTH_MAX ? UNKNOWN : whole;
-}
-
-/** The type indexes of a component, or of a type that has declarations inside. */
-export class TypeScope {
-  readonly entries: TypeEntry[] = [];
-  readonly outer: TypeScope | undefined;
-  /** The interface whose resources are declared here, without version. */
-  readonly home: string | undefined;
-
-  constructor(outer?: TypeScope, home?: string) {
-    this.outer = outer;
-    this.home = home;
-  }
-
-  get depth(): number {
-    return this.outer === undefined ? 0 : this.outer.depth + 1;
-  }
-
-  at(index: number): TypeEntry {
-    const entry = this.entries[index];
-    if (entry) return entry;
-    throw invalid(`expected a type index below ${this.entries.length}, got ${index}`);
-  }
-
-  outward(levels: number, index: number): TypeEntry {
-    let scope: TypeScope | undefined = this;
-    for (let left = levels; left > 0 && scope; left--) scope = scope.outer;
-    if (!scope) throw invalid(`expected at most ${this.depth} enclosing scopes, got ${levels}`);
-    return scope.at(index);
-  }
 }
 
 /** An extern name with its discriminator. */

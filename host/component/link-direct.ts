@@ -3,14 +3,14 @@
  * them that holds whose turn it is. Instances that live at the same time never share that place.
  */
 
-import type { AbiSide } from '../wasi/core/abi-types.ts';
+import type { AbiSide } from '../wasi/core/abi-rules.ts';
 import { GuestCalls } from '../wasi/core/guest-calls.ts';
 import { GuestMemory, type Realloc } from '../wasi/core/guest-memory.ts';
 import { HandleTable } from '../wasi/core/handle-table.ts';
 import { type CoreFunction, coreFunction, dropFunction } from '../wasi/core/host-function.ts';
 import { hostCall, NEVER, signatureOf, vainCall } from '../wasi/core/interfaces.ts';
 import { STRING_CODECS } from '../wasi/core/strings.ts';
-import { Allowance } from '../wasi/http-bodies.ts';
+import { CurrentContext } from '../wasi/current-context.ts';
 import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
 import type { LinkStep, Source, StepExport } from './direct-plan.ts';
 import { MEMORY_IMPORT, type MemoryType } from './import-memory.ts';
@@ -38,54 +38,6 @@ interface Instantiation {
 
 type BoundStep = Instantiation | Exclude<LinkStep, { kind: 'instantiate' }>;
 
-/** The context of whichever execution has the turn, for host functions that are made once. */
-class CurrentContext implements ExecutionContext {
-  current: ExecutionContext | undefined;
-
-  readonly responseRules: ExecutionContext['responseRules'] = rulesOf(() => this.#now().responseRules);
-  readonly requestAllowance: Allowance = new CurrentAllowance(() => this.#now().requestAllowance);
-  readonly outbound: ExecutionContext['outbound'] = {
-    send: (request) => this.#now().outbound.send(request),
-    wait: (timeoutMs) => this.#now().outbound.wait(timeoutMs),
-  };
-  readonly onLog: ExecutionContext['onLog'] = (bytes) => this.#now().onLog(bytes);
-
-  #now(): ExecutionContext {
-    return this.current as ExecutionContext;
-  }
-}
-
-function rulesOf(now: () => ExecutionContext['responseRules']): ExecutionContext['responseRules'] {
-  return {
-    get allowance() {
-      return now().allowance;
-    },
-    get isHead() {
-      return now().isHead;
-    },
-  };
-}
-
-/** Counts in the allowance of whichever execution has the turn. */
-class CurrentAllowance extends Allowance {
-  readonly #now: () => Allowance;
-
-  constructor(now: () => Allowance) {
-    super(0, () => {
-      throw new Error('nothing is ever counted here');
-    });
-    this.#now = now;
-  }
-
-  override take(bytes: number): void {
-    this.#now().take(bytes);
-  }
-
-  override giveBack(bytes: number): void {
-    this.#now().giveBack(bytes);
-  }
-}
-
 /** Names from a component may be anything, `__proto__` among them: such objects inherit nothing. */
 const bare = <T>(): Record<string, T> => Object.create(null) as Record<string, T>;
 
@@ -109,6 +61,8 @@ class Binding {
   readonly #host: HostFunctions = hostFunctions(this.#context);
   readonly #memories = new Map<string, GuestMemory>();
   readonly #steps: readonly BoundStep[];
+  /** Let go of what an instance left in the import objects, which would keep its memory alive. */
+  readonly #forgets: (() => void)[] = [];
   #instances: (WebAssembly.Instance | undefined)[] = [];
   #pooled: { readonly memory: WebAssembly.Memory; readonly type: MemoryType }[] = [];
 
@@ -136,12 +90,24 @@ class Binding {
   }
 
   #bindImports(bound: Instantiation, { imports }: Extract<LinkStep, { kind: 'instantiate' }>): void {
+    if (bound.memory) {
+      const group = groupOf(bound.imports, MEMORY_IMPORT.module);
+      bound.before.push((memory) => {
+        group[MEMORY_IMPORT.name] = memory;
+      });
+      this.#forgets.push(() => {
+        group[MEMORY_IMPORT.name] = undefined;
+      });
+    }
     for (const { module, name, source } of imports) {
       const group = groupOf(bound.imports, module);
       if (source.kind !== 'export') group[name] = this.#function(source);
       else {
         this.#instantiation(source).after.push((exports) => {
           group[name] = exports[source.name];
+        });
+        this.#forgets.push(() => {
+          group[name] = undefined;
         });
       }
     }
@@ -155,14 +121,7 @@ class Binding {
   }
 
   #function(source: Exclude<Source, { kind: 'export' }>): CoreFunction {
-    if (source.kind === 'drop') {
-      const side = {
-        memory: new GuestMemory(),
-        handles: this.#handles,
-        strings: STRING_CODECS.utf8,
-      };
-      return dropFunction(source.resource, side, this.#calls);
-    }
+    if (source.kind === 'drop') return dropFunction(source.resource, this.#handles, this.#calls);
     const text = signatureOf(source.interfaceName, source.functionName);
     if (text === undefined)
       throw new Error(`no signature for ${source.interfaceName} ${source.functionName}`);
@@ -217,7 +176,6 @@ class Binding {
     if (memory) {
       const taken = this.#pool.take(memory);
       this.#pooled.push({ memory: taken, type: memory });
-      groupOf(imports, MEMORY_IMPORT.module)[MEMORY_IMPORT.name] = taken;
       for (const handOver of before) handOver(taken);
     }
     const instance = new WebAssembly.Instance(module, imports);
@@ -257,6 +215,7 @@ class Binding {
 
   release(): void {
     for (const view of this.#memories.values()) view.detach();
+    for (const forget of this.#forgets) forget();
     for (const { memory, type } of this.#pooled) this.#pool.give(memory, type);
     this.#pooled = [];
     this.#instances = [];
@@ -280,7 +239,11 @@ export class DirectComponent implements LinkedComponent {
 
   instantiate(context: ExecutionContext): GuestInstance {
     const binding = this.#idle.pop() ?? this.#bind();
+    let isReleased = false;
     const release = () => {
+      // Twice in the list of idle ones, a binding would serve two instances at once.
+      if (isReleased) return;
+      isReleased = true;
       binding.release();
       this.#idle.push(binding);
     };

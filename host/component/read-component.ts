@@ -18,9 +18,10 @@ import {
   readSort,
   SORT,
 } from './component-model.ts';
-import { importedExports, readExternName, readType, TypeScope, unknownType } from './component-types.ts';
+import { importedExports, readExternName, readType, unknownType } from './component-types.ts';
 import { CORE_KINDS } from './core-module.ts';
 import { readNestedComponent } from './nested-component.ts';
+import { TypeScope } from './type-scope.ts';
 import { Unfit } from './unfit.ts';
 
 const PREAMBLE_BYTES = 8;

@@ -24,6 +24,22 @@ const FIELDS_BYTES_MAX = 131_072;
 
 export type FieldEntry = readonly [name: string, value: Uint8Array];
 
+/**
+ * Headers as they cross threads: names and values in turn, values in latin1, as Node's `rawHeaders`. Text is copied
+ * cheaply between threads, while each view of a Buffer would take the whole pool behind it along.
+ */
+export type WireHeaders = readonly string[];
+
+function fromWire(wire: WireHeaders): FieldEntry[] {
+  const entries: FieldEntry[] = [];
+  for (let index = 0; index + 1 < wire.length; index += 2) {
+    const name = wire[index] as string;
+    if (!FORBIDDEN.has(name.toLowerCase()))
+      entries.push([name, Buffer.from(wire[index + 1] as string, 'latin1')]);
+  }
+  return entries;
+}
+
 const isFieldByte = (byte: number): boolean => byte === 0x09 || (byte >= 0x20 && byte !== 0x7f);
 
 function checkName(name: string): void {
@@ -36,7 +52,9 @@ function checkValue(value: Uint8Array): void {
 }
 
 export class Fields {
-  #entries: FieldEntry[] = [];
+  #read: FieldEntry[] = [];
+  /** Received headers that nobody has looked at yet: most guests never do. */
+  #unread: WireHeaders | undefined;
   #bytes = 0;
   #immutable = false;
 
@@ -47,10 +65,14 @@ export class Fields {
   }
 
   /** Headers that came over the wire: without those of the connection, and not to be changed. */
-  static received(entries: readonly FieldEntry[]): Fields {
+  static received(wire: WireHeaders): Fields {
     const fields = new Fields();
-    fields.#entries = entries.filter(([name]) => !FORBIDDEN.has(name.toLowerCase()));
+    fields.#unread = wire;
     return fields.frozen();
+  }
+
+  toWire(): string[] {
+    return this.#entries.flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')]);
   }
 
   /** This very object, from now on immutable. */
@@ -118,5 +140,18 @@ export class Fields {
 
   #checkMutable(): void {
     if (this.#immutable) throw new ResultError({ tag: 'immutable' });
+  }
+
+  get #entries(): FieldEntry[] {
+    if (this.#unread) {
+      this.#read = fromWire(this.#unread);
+      this.#unread = undefined;
+    }
+    return this.#read;
+  }
+
+  set #entries(entries: FieldEntry[]) {
+    this.#unread = undefined;
+    this.#read = entries;
   }
 }

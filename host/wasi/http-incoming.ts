@@ -1,5 +1,5 @@
 /** wasi:http, the side that a function serves: the request it gets and the response it gives. */
-import { type FieldEntry, Fields } from './fields.ts';
+import { Fields, type WireHeaders } from './fields.ts';
 import { type BodyRules, IncomingBody, OutgoingBody } from './http-bodies.ts';
 import { GuestFault, ResultError } from './result-error.ts';
 
@@ -20,7 +20,7 @@ export interface RequestData {
   readonly pathWithQuery: string;
   readonly scheme: 'http' | 'https';
   readonly authority: string;
-  readonly headers: readonly FieldEntry[];
+  readonly headers: WireHeaders;
   readonly body: Uint8Array;
 }
 
@@ -65,7 +65,7 @@ export class IncomingRequest {
 /** A response as it crosses out of the worker. */
 export interface ResponseData {
   readonly status: number;
-  readonly headers: readonly FieldEntry[];
+  readonly headers: WireHeaders;
   readonly body: Uint8Array;
 }
 
@@ -77,17 +77,21 @@ export const BODILESS_STATUSES: ReadonlySet<number> = new Set([204, 205, 304]);
  * where HTTP may still say it.
  */
 export function asSent(method: string, response: ResponseData): ResponseData {
-  const { status, headers, body } = response;
+  const { status, headers } = response;
   if (method !== 'HEAD' && !BODILESS_STATUSES.has(status)) return response;
-  const others = headers.filter(([name]) => name.toLowerCase() !== 'content-length');
-  const declared = headers.find(([name]) => name.toLowerCase() === 'content-length')?.[1];
-  const nothing = new Uint8Array();
-  if (status === 205)
-    return { status, headers: [...others, ['content-length', Buffer.from('0')]], body: nothing };
-  if (status === 204 || (status === 304 && !declared)) return { status, headers: others, body: nothing };
-  const length = declared ?? Buffer.from(String(body.length));
-  return { status, headers: [...others, ['content-length', length]], body: nothing };
+  const others = headers.filter((_text, index) => !isLength(headers, index - (index % 2)));
+  const declaredAt = headers.findIndex((_text, index) => index % 2 === 0 && isLength(headers, index));
+  const withLength = (length: string): WireHeaders => [...others, 'content-length', length];
+  const body = new Uint8Array();
+  if (status === 205) return { status, headers: withLength('0'), body };
+  if (status === 204 || (status === 304 && declaredAt < 0)) return { status, headers: others, body };
+  const length = declaredAt < 0 ? String(response.body.length) : (headers[declaredAt + 1] as string);
+  return { status, headers: withLength(length), body };
 }
+
+/** Whether the name at this index is content-length's. */
+const isLength = (headers: WireHeaders, index: number): boolean =>
+  headers[index]?.toLowerCase() === 'content-length';
 
 /** What limits a response, set for one execution. */
 export interface ResponseRules extends Pick<BodyRules, 'allowance'> {
@@ -136,7 +140,7 @@ export function outgoingResponseClass(rules: ResponseRules) {
       if (this.#body && !this.#finished) return undefined;
       return {
         status: this.#status,
-        headers: this.#headers.entries(),
+        headers: this.#headers.toWire(),
         body: this.#finished ?? new Uint8Array(),
       };
     }

@@ -1,5 +1,5 @@
 /** wasi:http, the side that a function calls: outgoing requests, their options and the future of a response. */
-import type { FieldEntry } from './fields.ts';
+import type { WireHeaders } from './fields.ts';
 import { Fields } from './fields.ts';
 import { type BodyRules, type ErrorCodeCase, IncomingBody, OutgoingBody } from './http-bodies.ts';
 import { type Method, toMethod } from './http-incoming.ts';
@@ -12,7 +12,7 @@ export interface OutboundRequest {
   readonly scheme: 'http' | 'https';
   readonly authority: string;
   readonly pathWithQuery: string;
-  readonly headers: readonly FieldEntry[];
+  readonly headers: WireHeaders;
   readonly body: Uint8Array;
   readonly connectTimeoutMs: number | undefined;
   readonly firstByteTimeoutMs: number | undefined;
@@ -23,7 +23,7 @@ export type OutboundAnswer =
   | {
       readonly tag: 'ok';
       readonly status: number;
-      readonly headers: readonly FieldEntry[];
+      readonly headers: WireHeaders;
       readonly body: Uint8Array;
     }
   | { readonly tag: 'err'; readonly error: ErrorCodeCase };
@@ -156,7 +156,7 @@ export function outgoingRequestClass(rules: Pick<BodyRules, 'allowance'>) {
         scheme: scheme === 'HTTP' ? 'http' : 'https',
         authority: this.#authority,
         pathWithQuery: this.#path ?? '/',
-        headers: this.#headers.entries(),
+        headers: this.#headers.toWire(),
         body: this.#finished ?? new Uint8Array(),
         connectTimeoutMs: toMs(options?.connectNs),
         firstByteTimeoutMs: toMs(options?.firstByteNs),

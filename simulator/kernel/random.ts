@@ -24,6 +24,13 @@ const GOLDEN = 0x9e3779b9;
 // sfc32's own seeding discards this many outputs, so that near seeds part ways.
 const WARM_UP = 15;
 
+/** The seed of a replication: the first one has the seed itself, so that repeating never changes it. */
+export function replicationSeed(seed: number, replication: number): number {
+  if (replication === 0) return seed;
+  const stream = new RandomStream(seed, `replication ${replication}`);
+  return (stream.nextUint32() >>> 11) * TWO_32 + stream.nextUint32();
+}
+
 export class RandomStream {
   #a: number;
   #b: number;

@@ -94,7 +94,7 @@ export function statedWarmth(trace: Trace, at: number): Warmth | null {
 }
 
 /** Makes the loaded record one that was refused at once and used nothing. */
-export function refuse(record: MutableRecord, httpStatus: number): void {
+export function refuse(record: MutableRecord, httpStatus: number): MutableRecord {
   record.queueUs = 0;
   record.startupUs = 0;
   record.runUs = 0;
@@ -102,4 +102,5 @@ export function refuse(record: MutableRecord, httpStatus: number): void {
   record.bytesOut = 0;
   record.outcome = 'rejected';
   record.httpStatus = httpStatus;
+  return record;
 }

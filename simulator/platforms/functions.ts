@@ -1,11 +1,19 @@
 /**
  * Functions that scale to zero: one request an instance, a pool of instances for each function, a cold start
- * when none is idle, and an end after a time of idling. Requests never wait in a queue: they start or are refused.
+ * when none is idle, and an end after a time of idling. Requests never wait in a queue: they start or are refused,
+ * and a client may try again.
  */
+import { RandomStream } from '../kernel/random.ts';
 import type { Trace } from '../traces/trace.ts';
-import { Arrivals, type MutableRecord, refuse, statedWarmth } from './arrivals.ts';
+import { Arrivals, MEMORY_BYTES_DEFAULT, type MutableRecord, refuse, statedWarmth } from './arrivals.ts';
 import { Instances, type Pick } from './instances.ts';
+import { HybridRetention } from './keep-alive/hybrid.ts';
+import { MemoryCap } from './keep-alive/memory-cap.ts';
+import { type KeepAlive, type KeepAliveSettings, keepAlive } from './keep-alive/policy.ts';
 import { type Platform, type PlatformTotals, PROGRESS_STEP, type Sink } from './platform.ts';
+import { Provisioned, type ProvisionedStep } from './provisioned.ts';
+import { Retries, type RetrySettings } from './retries.ts';
+import { StartRamp } from './start-ramp.ts';
 
 export interface FunctionsSettings {
   /**
@@ -23,79 +31,198 @@ export interface FunctionsSettings {
   readonly maxInstances: number;
   /** The configured memory instead of the trace's. */
   readonly memoryBytes: number | null;
+  /** Default: instances are kept for `keepAliveUs`. */
+  readonly keepAlive?: KeepAliveSettings | undefined;
+  /** Most instances of one function; default no limit of its own. */
+  readonly maxPerFunction?: number | undefined;
+  /** New instances of one function every ten seconds; default no limit. */
+  readonly rampPer10S?: number | undefined;
+  /** Default: clients do not try again. */
+  readonly retry?: RetrySettings | undefined;
+  /** Default: none. */
+  readonly provisioned?: readonly ProvisionedStep[] | undefined;
+  /** For lifetimes and backoffs; default 0. */
+  readonly seed?: number | undefined;
 }
 
 const TOO_MANY_REQUESTS = 429;
+const NO_RETRY: RetrySettings = { attemptsMax: 1, backoffUs: 0 };
 
 /** One replay: requests in the order in which they reach the platform. */
 class Replay {
   readonly #trace: Trace;
   readonly #settings: FunctionsSettings;
+  readonly #maxPerFunction: number;
   readonly #sink: Sink;
   readonly #arrivals: Arrivals;
   readonly #instances: Instances;
+  readonly #hybrid: HybridRetention | null;
+  readonly #memory: MemoryCap | null;
+  readonly #ramp: StartRamp | null;
+  readonly #retries: Retries;
+  /** A fresh instance for every request. */
+  readonly #isFresh: boolean;
+  readonly #provisioned: Provisioned | null;
   /** How long each request waits before it reaches the platform; undefined when none does. */
   readonly #queueUs: Float64Array | undefined;
+  #lastUs: number;
 
   constructor(trace: Trace, settings: FunctionsSettings, sink: Sink) {
-    const { keepAliveUs, pick, memoryBytes } = settings;
+    const { keepAliveUs, pick, memoryBytes, seed = 0, rampPer10S, retry = NO_RETRY } = settings;
+    const functions = trace.functionNames.length;
     this.#trace = trace;
+    this.#lastUs = trace.arrivedAtUs[trace.count - 1] as number;
     this.#settings = settings;
+    this.#maxPerFunction = settings.maxPerFunction ?? Number.POSITIVE_INFINITY;
     this.#sink = sink;
     this.#arrivals = new Arrivals(trace, memoryBytes);
-    this.#instances = new Instances(trace.functionNames.length, keepAliveUs, pick, (started, ended) =>
-      sink.instance(started, ended),
-    );
+    const kept: KeepAlive =
+      settings.keepAlive === undefined
+        ? keepAliveUs
+        : keepAlive(settings.keepAlive, functions, new RandomStream(seed, 'survival'));
+    this.#hybrid = kept instanceof HybridRetention ? kept : null;
+    this.#memory = kept instanceof MemoryCap ? kept : null;
+    this.#instances = new Instances(functions, kept, pick, (started, ended, id, pool) => {
+      this.#memory?.ended(id, pool, this.#instances.aliveIn(pool) === 0);
+      sink.instance(started, ended);
+    });
+    this.#ramp = rampPer10S === undefined ? null : new StartRamp(functions, rampPer10S);
+    this.#retries = new Retries(retry, trace.count, new RandomStream(seed, 'retries'));
+    this.#provisioned = this.#provision();
     // A fresh instance for every request with the trace's own start-up is the rule of the host that wrote the
     // trace, so the waiting that the host's limits caused is kept as well.
-    const isHostsOwn = settings.coldStartUs === 'trace' && keepAliveUs === 0;
+    this.#isFresh = kept === 0;
+    const isHostsOwn = settings.coldStartUs === 'trace' && this.#isFresh;
     this.#queueUs = isHostsOwn ? trace.columns.queueUs : undefined;
   }
 
   run(progress: (arrivals: number) => void): PlatformTotals {
     const { count } = this.#trace;
+    const retries = this.#retries;
     const order = this.#queueUs === undefined ? null : orderOfStarts(this.#trace, this.#queueUs);
     for (let next = 0; next < count; next++) {
       if ((next & (PROGRESS_STEP - 1)) === 0) progress(next);
-      this.#request(order === null ? next : (order[next] as number));
+      const at = order === null ? next : (order[next] as number);
+      const nowUs = (this.#trace.arrivedAtUs[at] as number) + (this.#queueUs?.[at] ?? 0);
+      while (retries.nextUs <= nowUs) this.#retry();
+      this.#request(at, nowUs);
     }
-    this.#instances.advance(Number.POSITIVE_INFINITY);
+    while (retries.nextUs !== Number.POSITIVE_INFINITY) this.#retry();
+    // The schedule ends with the last request; instances on demand live out their keep-alive.
+    this.#advance(this.#lastUs);
+    this.#provisioned?.finish(this.#lastUs);
+    if (this.#hybrid !== null) this.#prewarm(this.#hybrid, Number.POSITIVE_INFINITY);
+    this.#instances.finish(this.#lastUs);
     const { peak, peakByPool } = this.#instances;
-    return { instancesPeak: peak, instancesPeakByFunction: peakByPool };
+    const { throttled, retried } = retries;
+    return { instancesPeak: peak, instancesPeakByFunction: peakByPool, throttled, retried };
   }
 
-  #request(at: number): void {
+  #retry(): void {
+    const nowUs = this.#retries.nextUs;
+    this.#request(this.#retries.take(), nowUs);
+  }
+
+  #request(at: number, nowUs: number): void {
     const instances = this.#instances;
     const pool = this.#trace.functionIndex[at] as number;
     const record = this.#arrivals.load(at);
-    if (this.#queueUs !== undefined) record.queueUs = this.#queueUs[at] as number;
-    const nowUs = record.arrivedAtUs + record.queueUs;
-    instances.advance(nowUs);
-    let id = instances.takeIdle(pool);
-    if (id < 0 && instances.alive >= this.#settings.maxInstances && !instances.giveUpIdle(nowUs)) {
-      refuse(record, TOO_MANY_REQUESTS);
-    } else {
-      if (id < 0) {
-        this.#startCold(record, at);
-        id = instances.create(pool, nowUs);
-      }
-      instances.occupy(id, nowUs + record.startupUs + record.runUs);
+    record.queueUs = nowUs - record.arrivedAtUs;
+    this.#advance(nowUs);
+    if (this.#provisioned?.run(pool, nowUs, record.runUs, record.cpuUs) === true) {
+      this.#noteEnd(nowUs + record.runUs);
+      this.#sink.execution(record, pool, true);
+      return;
     }
+    let id = instances.takeIdle(pool);
+    if (id < 0) {
+      if (!this.#mayStart(record, pool, nowUs)) {
+        this.#refused(record, at, pool, nowUs);
+        return;
+      }
+      this.#startCold(record, at);
+      id = instances.create(pool, nowUs);
+      this.#memory?.created(id, record.memoryBytesLimit);
+      this.#ramp?.take(pool);
+    }
+    this.#hybrid?.started(pool, nowUs);
+    this.#memory?.used(id, pool, this.#startupUs(at));
+    const endUs = nowUs + record.startupUs + record.runUs;
+    instances.occupy(id, endUs);
+    this.#noteEnd(endUs);
     this.#sink.execution(record, pool);
   }
 
+  /** Whether a new instance may be started; idle ones of others give way for it. */
+  #mayStart(record: MutableRecord, pool: number, nowUs: number): boolean {
+    const instances = this.#instances;
+    if (instances.aliveIn(pool) >= this.#maxPerFunction) return false;
+    if (this.#ramp !== null && !this.#ramp.has(pool, nowUs)) return false;
+    if (this.#memory !== null && !this.#memory.makeRoom(instances, record.memoryBytesLimit, nowUs))
+      return false;
+    return instances.alive < this.#settings.maxInstances || instances.giveUpIdle(nowUs);
+  }
+
+  #refused(record: MutableRecord, at: number, pool: number, nowUs: number): void {
+    if (this.#retries.refused(at, nowUs)) return;
+    this.#sink.execution(refuse(record, TOO_MANY_REQUESTS), pool);
+  }
+
+  #startupUs(at: number): number {
+    const { coldStartUs } = this.#settings;
+    return coldStartUs === 'trace' ? (this.#trace.columns.startupUs?.[at] ?? 0) : coldStartUs;
+  }
+
   #startCold(record: MutableRecord, at: number): void {
-    const { coldStartUs, keepAliveUs } = this.#settings;
     record.warmth = 'cold';
-    if (coldStartUs !== 'trace') {
-      record.startupUs = coldStartUs;
-      return;
-    }
-    record.startupUs = this.#trace.columns.startupUs?.[at] ?? 0;
+    record.startupUs = this.#startupUs(at);
+    if (this.#settings.coldStartUs !== 'trace') return;
     const stated = statedWarmth(this.#trace, at);
     // An instance that this replay had to create was not warm, unless nothing is ever kept and the trace's own
     // word is all there is.
-    if (stated !== null && (stated !== 'warm' || keepAliveUs === 0)) record.warmth = stated;
+    if (stated !== null && (stated !== 'warm' || this.#isFresh)) record.warmth = stated;
+  }
+
+  #advance(nowUs: number): void {
+    const provisioned = this.#provisioned;
+    while (provisioned !== null && provisioned.nextStepUs <= nowUs) {
+      // What is over by then does not stand beside what the step adds.
+      this.#instances.advance(provisioned.nextStepUs);
+      provisioned.step();
+    }
+    if (this.#hybrid !== null) this.#prewarm(this.#hybrid, nowUs);
+    this.#instances.advance(nowUs);
+  }
+
+  /** Releases and loads until now in the order in which they happen. */
+  #prewarm(hybrid: HybridRetention, nowUs: number): void {
+    const instances = this.#instances;
+    while (true) {
+      const releaseUs = instances.nextReleaseUs;
+      const prewarmUs = hybrid.nextPrewarmUs;
+      const firstUs = Math.min(releaseUs, prewarmUs);
+      if (firstUs > nowUs || firstUs === Number.POSITIVE_INFINITY) return;
+      instances.advance(firstUs);
+      if (prewarmUs !== firstUs) continue;
+      hybrid.prewarm((pool, atUs) => {
+        if (instances.alive < this.#settings.maxInstances) instances.createIdle(pool, atUs);
+      });
+    }
+  }
+
+  #provision(): Provisioned | null {
+    const { provisioned, memoryBytes } = this.#settings;
+    if (provisioned === undefined) return null;
+    const { functionNames, functionIndex, arrivedAtUs, columns } = this.#trace;
+    const memoryOf = (pool: number): number =>
+      memoryBytes ?? columns.memoryBytesLimit?.[functionIndex.indexOf(pool)] ?? MEMORY_BYTES_DEFAULT;
+    const changed = (pool: number, change: 1 | -1): void => this.#instances.countOther(pool, change);
+    const firstUs = arrivedAtUs[0] as number;
+    return new Provisioned(provisioned, functionNames.length, firstUs, this.#sink, changed, memoryOf);
+  }
+
+  #noteEnd(endUs: number): void {
+    if (endUs > this.#lastUs) this.#lastUs = endUs;
   }
 }
 

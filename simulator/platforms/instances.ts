@@ -13,20 +13,34 @@ import { Fifo } from '../kernel/fifo.ts';
 export const PICKS = ['newest', 'oldest', 'lru'] as const;
 export type Pick = (typeof PICKS)[number];
 
+/** Decides how long instances are kept that a fixed time does not decide about. */
+export interface Retention {
+  /** How long an instance that became idle now stays: 0 not at all, Infinity until it must give way. */
+  keepAliveUs(id: number, pool: number, nowUs: number): number;
+}
+
+/** Hears each instance's life when it is over. */
+export type LifeEnded = (startedAtUs: number, endedAtUs: number, id: number, pool: number) => void;
+
 const NOT_IDLE = -1;
 const CAPACITY_MIN = 1024;
+const VARIES = -1;
 
 /** Instances have ids in the order of their creation; pools are numbered as the functions are. */
 export class Instances {
+  /** The same for all, or VARIES. */
   readonly #keepAliveUs: number;
+  readonly #retention: Retention | null;
   readonly #pick: Pick;
-  readonly #ended: (startedAtUs: number, endedAtUs: number) => void;
+  readonly #ended: LifeEnded;
   readonly #busy = new EventQueue(CAPACITY_MIN);
   readonly #pools: (EventQueue | undefined)[];
   readonly #aliveByPool: Int32Array;
   readonly #peakByPool: Int32Array;
-  /** Ids in the order in which they became idle; the keep-alive is the same for all, so the first ends first. */
+  /** Ids in the order in which they became idle; where the keep-alive is the same for all, the first ends first. */
   readonly #idle = new Fifo();
+  /** Where it varies: ids by the end of their keep-alive. */
+  readonly #expiries = new EventQueue();
   #idleShifted = 0;
   #created = 0;
   #alive = 0;
@@ -36,15 +50,12 @@ export class Instances {
   #poolOf = new Int32Array(CAPACITY_MIN);
   /** Which entry of the idle queue is an instance's own; older entries of it are stale. */
   #idleEntry = new Float64Array(CAPACITY_MIN);
+  #idleUntilUs = new Float64Array(CAPACITY_MIN);
 
-  /** @param ended hears each instance's life when it is over. */
-  constructor(
-    pools: number,
-    keepAliveUs: number,
-    pick: Pick,
-    ended: (startedAtUs: number, endedAtUs: number) => void,
-  ) {
-    this.#keepAliveUs = keepAliveUs;
+  /** @param keepAlive microseconds, or who decides. */
+  constructor(pools: number, keepAlive: number | Retention, pick: Pick, ended: LifeEnded) {
+    this.#keepAliveUs = typeof keepAlive === 'number' ? keepAlive : VARIES;
+    this.#retention = typeof keepAlive === 'number' ? null : keepAlive;
     this.#pick = pick;
     this.#ended = ended;
     this.#pools = new Array(pools);
@@ -65,10 +76,27 @@ export class Instances {
     return [...this.#peakByPool];
   }
 
+  aliveIn(pool: number): number {
+    return this.#aliveByPool[pool] as number;
+  }
+
+  isIdle(id: number): boolean {
+    return this.#idleEntry[id] !== NOT_IDLE;
+  }
+
+  /** When the next busy instance becomes free; Infinity when none is busy. */
+  get nextReleaseUs(): number {
+    return this.#busy.nextKey;
+  }
+
   /** Lets everything happen that happens until now; work that ends now leaves its instance idle now. */
   advance(nowUs: number): void {
     const busy = this.#busy;
     while (busy.length > 0 && busy.nextKey <= nowUs) this.#release(busy.pop());
+    if (this.#retention !== null) {
+      this.#expire(nowUs);
+      return;
+    }
     for (let id = this.#longestIdle(); id >= 0; id = this.#longestIdle()) {
       const freeAtUs = this.#freeAtUs[id] as number;
       if (!isExpired(freeAtUs, nowUs, this.#keepAliveUs)) return;
@@ -96,6 +124,31 @@ export class Instances {
     return true;
   }
 
+  /** Gives up this idle instance. */
+  giveUp(id: number, nowUs: number): void {
+    this.#end(id, nowUs);
+  }
+
+  /** Ends all idle instances that nothing would end: those that stay until they must give way. */
+  finish(nowUs: number): void {
+    this.advance(Number.POSITIVE_INFINITY);
+    while (this.giveUpIdle(nowUs));
+  }
+
+  /** Counts instances that are alive beside these, such as provisioned ones: 1 more or 1 fewer. */
+  countOther(pool: number, change: 1 | -1): void {
+    this.#alive += change;
+    this.#aliveByPool[pool] = (this.#aliveByPool[pool] as number) + change;
+    this.#notePeaks(pool);
+  }
+
+  /** An instance that was started for no request. */
+  createIdle(pool: number, nowUs: number): void {
+    const id = this.create(pool, nowUs);
+    this.#freeAtUs[id] = nowUs;
+    this.#release(id);
+  }
+
   create(pool: number, nowUs: number): number {
     const id = this.#created++;
     if (id === this.#startedAtUs.length) this.#grow();
@@ -103,10 +156,8 @@ export class Instances {
     this.#poolOf[id] = pool;
     this.#idleEntry[id] = NOT_IDLE;
     this.#alive++;
-    const inPool = (this.#aliveByPool[pool] as number) + 1;
-    this.#aliveByPool[pool] = inPool;
-    if (inPool > (this.#peakByPool[pool] as number)) this.#peakByPool[pool] = inPool;
-    if (this.#alive > this.#peak) this.#peak = this.#alive;
+    this.#aliveByPool[pool] = (this.#aliveByPool[pool] as number) + 1;
+    this.#notePeaks(pool);
     return id;
   }
 
@@ -117,20 +168,35 @@ export class Instances {
 
   #release(id: number): void {
     const freeAtUs = this.#freeAtUs[id] as number;
-    if (this.#keepAliveUs === 0) {
+    const pool = this.#poolOf[id] as number;
+    const keepAliveUs = this.#retention?.keepAliveUs(id, pool, freeAtUs) ?? this.#keepAliveUs;
+    if (keepAliveUs === 0) {
       this.#end(id, freeAtUs);
       return;
+    }
+    if (this.#retention !== null && keepAliveUs !== Number.POSITIVE_INFINITY) {
+      this.#idleUntilUs[id] = freeAtUs + keepAliveUs;
+      this.#expiries.push(freeAtUs + keepAliveUs, id);
     }
     const entry = this.#idleShifted + this.#idle.length;
     this.#idleEntry[id] = entry;
     this.#idle.push(id);
-    const pool = this.#poolOf[id] as number;
     let heap = this.#pools[pool];
     if (heap === undefined) {
       heap = new EventQueue();
       this.#pools[pool] = heap;
     }
     heap.push(this.#pick === 'newest' ? -id : this.#pick === 'oldest' ? id : entry, id);
+  }
+
+  /** Entries of instances that were used since, or are gone, are stale: they no longer end then. */
+  #expire(nowUs: number): void {
+    const expiries = this.#expiries;
+    while (expiries.nextKey < nowUs) {
+      const untilUs = expiries.nextKey;
+      const id = expiries.pop();
+      if (this.isIdle(id) && this.#idleUntilUs[id] === untilUs) this.#end(id, untilUs);
+    }
   }
 
   #longestIdle(): number {
@@ -148,7 +214,13 @@ export class Instances {
     this.#alive--;
     const pool = this.#poolOf[id] as number;
     this.#aliveByPool[pool] = (this.#aliveByPool[pool] as number) - 1;
-    this.#ended(this.#startedAtUs[id] as number, atUs);
+    this.#ended(this.#startedAtUs[id] as number, atUs, id, pool);
+  }
+
+  #notePeaks(pool: number): void {
+    const inPool = this.#aliveByPool[pool] as number;
+    if (inPool > (this.#peakByPool[pool] as number)) this.#peakByPool[pool] = inPool;
+    if (this.#alive > this.#peak) this.#peak = this.#alive;
   }
 
   #grow(): void {
@@ -161,6 +233,7 @@ export class Instances {
     this.#startedAtUs = times(this.#startedAtUs);
     this.#freeAtUs = times(this.#freeAtUs);
     this.#idleEntry = times(this.#idleEntry);
+    this.#idleUntilUs = times(this.#idleUntilUs);
     const poolOf = new Int32Array(room);
     poolOf.set(this.#poolOf);
     this.#poolOf = poolOf;

@@ -5,15 +5,36 @@
 import type { ExecutionRecord } from '../../metering/execution.ts';
 import type { Trace } from '../traces/trace.ts';
 
-export const PLATFORM_NAMES = ['functions', 'vm', 'paas'] as const;
+export const PLATFORM_NAMES = ['functions', 'vm', 'paas', 'vm-group', 'containers', 'ebb'] as const;
 export type PlatformName = (typeof PLATFORM_NAMES)[number];
+
+/** Simulated when a scenario names none. */
+export const PLATFORMS_DEFAULT: readonly PlatformName[] = ['functions', 'vm', 'paas'];
+
+/** What an instance did in its life, for books that bill more than the life itself. */
+export interface InstanceWork {
+  /** Each span in which it had a request in flight, its start-up included where that belongs to a request. */
+  readonly busySpansUs: readonly number[];
+  readonly busyUs: number;
+  /** Idle as one of the minimum instances. */
+  readonly keptUs: number;
+  readonly cpuUs: number;
+  readonly requests: number;
+  /** The configured memory; null when its size says. */
+  readonly memoryBytes: number | null;
+  /** Paid for by the instance in a book of instances, beside a platform that bills executions. */
+  readonly isProvisioned: boolean;
+}
 
 /** Takes what a platform emits. */
 export interface Sink {
-  /** @param record is reused for the next execution: read it now, never keep it. */
-  execution(record: ExecutionRecord, functionIndex: number): void;
-  /** One instance's whole life, told when it ends. */
-  instance(startedAtUs: number, endedAtUs: number): void;
+  /**
+   * @param record is reused for the next execution: read it now, never keep it.
+   * @param isProvisioned ran on an instance that is paid for as such.
+   */
+  execution(record: ExecutionRecord, functionIndex: number, isProvisioned?: boolean): void;
+  /** One instance's whole life, told when it ends; `work` where the platform knows it. */
+  instance(startedAtUs: number, endedAtUs: number, work?: InstanceWork): void;
 }
 
 export interface PlatformTotals {
@@ -21,6 +42,10 @@ export interface PlatformTotals {
   readonly instancesPeak: number;
   /** The same for each function; null when functions share the instances. */
   readonly instancesPeakByFunction: readonly number[] | null;
+  /** Attempts that were refused; a client that tries again makes several of one request. Default: the rejected. */
+  readonly throttled?: number;
+  /** Attempts after the first. Default 0. */
+  readonly retried?: number;
 }
 
 /** Replays a whole trace. `progress` is called every PROGRESS_STEP arrivals and may throw to stop the replay. */

@@ -1,4 +1,6 @@
 /** A result as plain text: the platforms side by side, then what each is billed for. It computes nothing. */
+import type { Interval } from '../kernel/interval.ts';
+import type { ReplicatedMeasure, Replications } from '../replications.ts';
 import type { PlatformResult, SimulationResult } from '../result.ts';
 
 // Three platforms side by side stay under 100 columns.
@@ -13,10 +15,13 @@ const plain = (value: number): string => value.toLocaleString(ENGLISH, { maximum
 
 type Row = readonly [label: string, cell: (platform: PlatformResult) => string];
 
-const PERCENTILES = ['mean', 'p50', 'p90', 'p95', 'p99', 'max'] as const;
+const FIGURES = ['mean', 'p50', 'p90', 'p95', 'p99', 'p999', 'max'] as const;
 
 const distributionRows = (name: string, key: 'waitMs' | 'latencyMs'): Row[] =>
-  PERCENTILES.map((figure) => [`${name} ${figure}, ms`, (platform) => fixed(platform[key][figure], 3)]);
+  FIGURES.map((figure) => [
+    `${name} ${figure === 'p999' ? 'p99.9' : figure}, ms`,
+    (platform) => fixed(platform[key][figure], 3),
+  ]);
 
 const ROWS: readonly Row[] = [
   ['', ({ name }) => name],
@@ -26,6 +31,8 @@ const ROWS: readonly Row[] = [
   ['  served', ({ served }) => count(served)],
   ['  rejected', ({ rejected }) => count(rejected)],
   ['  failed', ({ failed }) => count(failed)],
+  ['throttled', ({ throttled }) => count(throttled)],
+  ['tried again', ({ retried }) => count(retried)],
   ['cold starts', ({ coldStarts }) => count(coldStarts)],
   ['instances, peak', ({ instancesPeak }) => count(instancesPeak)],
   ['busy, s', ({ busySeconds }) => fixed(busySeconds, 3)],
@@ -35,6 +42,7 @@ const ROWS: readonly Row[] = [
   ...distributionRows('wait', 'waitMs'),
   ...distributionRows('latency', 'latencyMs'),
   ['cost, USD', ({ costUsd }) => fixed(costUsd, 9)],
+  ['  of it idle', ({ idleCostUsd }) => fixed(idleCostUsd, 9)],
 ];
 
 /** Lines of equally wide columns: the first set left, the others right. */
@@ -54,7 +62,9 @@ function aligned(rows: readonly (readonly string[])[]): string[] {
 }
 
 function block(platforms: readonly PlatformResult[]): string[] {
-  return aligned(ROWS.map(([label, cell]) => [label, ...platforms.map(cell)]));
+  return aligned(
+    ROWS.filter((row) => isOfUse(row, platforms)).map(([label, cell]) => [label, ...platforms.map(cell)]),
+  );
 }
 
 function invoiceOf(platform: PlatformResult): string[] {
@@ -67,6 +77,31 @@ function invoiceOf(platform: PlatformResult): string[] {
   return [title, ...aligned([...lines, ['  total', '', fixed(platform.costUsd, 9)]])];
 }
 
+/** Shown where somebody was refused and tried again. */
+const isOfUse = ([label]: Row, platforms: readonly PlatformResult[]): boolean =>
+  !['throttled', 'tried again'].includes(label) || platforms.some(({ retried }) => retried > 0);
+
+const digits = (value: number, count: number): string => plain(Number(value.toPrecision(count)));
+const plusMinus = ({ mean, halfWidth }: Interval): string =>
+  `${digits(mean, 5)}${halfWidth === null ? '' : ` ± ${digits(halfWidth, 2)}`}`;
+
+const REPLICATED = ['costUsd', 'waitMeanMs', 'latencyP99Ms', 'coldShare'] as const;
+
+function replicationLines({ count: runs, platforms, differences }: Replications): string[] {
+  const isAlone = new Set(platforms.map(({ name }) => name)).size === platforms.length;
+  const short = (title: string): string => (isAlone ? (title.split(',')[0] ?? title) : title);
+  const row = (title: string, figures: Readonly<Record<ReplicatedMeasure, Interval>>): string[] => [
+    `  ${title}`,
+    ...REPLICATED.map((figure) => plusMinus(figures[figure])),
+  ];
+  const rows = [
+    ...platforms.map((platform) => row(short(`${platform.name}, ${platform.priceBook}`), platform)),
+    ...differences.map((pair) => row(`${short(pair.second)} − ${short(pair.first)}`, pair)),
+  ];
+  const title = `Means of ${runs} replications, ± their 95 % confidence intervals:`;
+  return [title, ...aligned([['', ...REPLICATED], ...rows])];
+}
+
 function traceLine({ trace }: SimulationResult): string {
   const requests = `${count(trace.arrivals)} request${trace.arrivals === 1 ? '' : 's'}`;
   const functions = `${count(trace.functions)} function${trace.functions === 1 ? '' : 's'}`;
@@ -75,13 +110,25 @@ function traceLine({ trace }: SimulationResult): string {
   return `${trace.file} (${trace.format}): ${requests} to ${functions} over ${fixed(trace.spanS, 3)} s${skipped}`;
 }
 
+/** What was made up, changed or left out before anything was simulated. */
+function remarks({ trace }: SimulationResult): string[] {
+  const bad = trace.skippedBad === 0 ? [] : [`left out: ${count(trace.skippedBad)} bad rows`];
+  return [
+    ...trace.filled.map((said) => `made up: ${said}`),
+    ...trace.transformed.map((said) => `transformed: ${said}`),
+    ...bad,
+    ...trace.badRows.map((message) => `  ${message}`),
+  ];
+}
+
 /** The whole result as text of at most 110 columns (long names aside), without a line end at its end. */
 export function comparisonTable(result: SimulationResult): string {
   const { platforms } = result;
-  const lines = [traceLine(result), ''];
+  const lines = [traceLine(result), ...remarks(result), ''];
   for (let from = 0; from < platforms.length; from += BLOCK_COLUMNS) {
     lines.push(...block(platforms.slice(from, from + BLOCK_COLUMNS)), '');
   }
+  if (result.replications !== null) lines.push(...replicationLines(result.replications), '');
   lines.push('Invoices, USD, as if the trace were the whole month:');
   for (const platform of platforms) lines.push(...invoiceOf(platform));
   return lines.join('\n');

@@ -2,6 +2,8 @@
 import { CodedError } from '../../metering/errors.ts';
 import { didYouMean } from '../../metering/nearest.ts';
 import { type Place, rowFault, shown } from './fault.ts';
+import type { LineReader, TraceSource } from './format.ts';
+import type { Trace } from './trace.ts';
 
 /** The fields of one row, or null when a quote is still open at its end. */
 export function splitRow(text: string, place: Place): string[] | null {
@@ -89,14 +91,21 @@ export class CsvRows {
     this.#onRow = onRow;
   }
 
+  /** Whether a quoted field goes on in the next line. */
+  get isOpen(): boolean {
+    return this.#open !== null;
+  }
+
   /** @throws CodedError `trace-invalid` */
   line(text: string, line: number): void {
     const open = this.#open;
     if (open === null && text.trim() === '') return;
     const place = open?.place ?? { file: this.#file, line };
     const whole = open === null ? text : `${open.text}\n${text}`;
+    // Closed first: a row that cannot be split must not swallow the next one.
+    this.#open = null;
     const fields = splitRow(whole, place);
-    this.#open = fields === null ? { text: whole, place } : null;
+    if (fields === null) this.#open = { text: whole, place };
     if (fields === null) return;
     if (fields.length !== this.#columnCount) {
       throw rowFault(place, null, `${this.#columnCount} fields as in the header`, String(fields.length));
@@ -107,4 +116,36 @@ export class CsvRows {
   finish(): void {
     if (this.#open !== null) throw rowFault(this.#open.place, null, 'a closing quote', 'the end of the file');
   }
+}
+
+/** A field of the row that is read, without the spaces around it. */
+export type FieldOf<Column extends string> = (column: Column) => string;
+
+/**
+ * A reader of a CSV with at least these columns.
+ * @throws CodedError `trace-invalid` when the header lacks one.
+ */
+export function csvReader<Column extends string>(
+  source: TraceSource,
+  wanted: readonly Column[],
+  onRow: (field: FieldOf<Column>, place: Place) => void,
+  finish: () => Trace,
+): LineReader {
+  const { file, firstLine, line: headerLine, badRows } = source;
+  const columns = headerColumns(firstLine);
+  const place = { file, line: headerLine };
+  const at = new Map<Column, number>(wanted.map((name) => [name, formatColumn(columns, name, place)]));
+  let row: readonly string[] = [];
+  const field: FieldOf<Column> = (column) => (row[at.get(column) as number] as string).trim();
+  const rows = new CsvRows(file, columns.length, (fields, where) => {
+    row = fields;
+    onRow(field, where);
+  });
+  return {
+    line: (text, line) => rows.line(text, line),
+    finish() {
+      badRows.guard(() => rows.finish());
+      return finish();
+    },
+  };
 }

@@ -10,24 +10,17 @@ import {
   WARMTHS,
   wasStarted,
 } from '../../metering/execution.ts';
+import type { TraceBuilder } from './builder.ts';
 import { type Place, rowFault, shown } from './fault.ts';
 import type { TraceFormat } from './format.ts';
-import { DURATION_US_MAX, OPTIONAL_COLUMNS, TIME_US_MAX, TraceBuilder } from './trace.ts';
+import { tryParse } from './json-elements.ts';
+import { DURATION_US_MAX, OPTIONAL_COLUMNS, TIME_US_MAX } from './trace.ts';
 
 const FORMAT = 'ebb-executions';
 const FORMAT_VERSION = 1;
 
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    // Nothing that JSON can write: the caller's check names the line.
-    return undefined;
-  }
-}
-
 const headerOf = (text: string): Readonly<Record<string, unknown>> | null => {
-  const value = text.startsWith('{') ? parsed(text) : null;
+  const value = text.startsWith('{') ? tryParse(text) : null;
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
 };
 
@@ -48,7 +41,7 @@ function checkHeader(text: string, place: Place): void {
 }
 
 function readRecord(text: string, place: Place): ExecutionRecord {
-  const value = parsed(text);
+  const value = tryParse(text);
   if (value === undefined) throw rowFault(place, null, 'a JSON object', shown(text));
   try {
     return checkExecution(value, `${place.file} line ${place.line}`);
@@ -93,10 +86,12 @@ function addRecord(builder: TraceBuilder, record: ExecutionRecord, place: Place)
 export const ebbFormat: TraceFormat = {
   name: 'ebb',
   description: `JSON Lines that begin with {"format":"${FORMAT}",…}, as Ebb exports its executions`,
-  matches: (firstLine) => headerOf(firstLine)?.format === FORMAT,
-  open(file, firstLine, headerLine) {
-    checkHeader(firstLine, { file, line: headerLine });
-    const builder = new TraceBuilder(file, 'ebb', OPTIONAL_COLUMNS);
+  hasHeader: true,
+  matches: ({ firstLine }) => headerOf(firstLine)?.format === FORMAT,
+  open(source) {
+    const { file } = source;
+    checkHeader(source.firstLine, { file, line: source.line });
+    const builder = source.builder('ebb', OPTIONAL_COLUMNS);
     return {
       line(text, line) {
         if (text.trim() === '') return;

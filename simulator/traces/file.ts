@@ -1,11 +1,25 @@
-/** Reads a trace from a file, piece by piece; the only part of the simulator that touches a disk. */
+/**
+ * Reads a trace from a file, piece by piece, with the files that belong to it; the only part of the simulator
+ * that touches a disk.
+ */
 import { createReadStream } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { CodedError } from '../../metering/errors.ts';
-import type { TraceOptions } from './format.ts';
-import { TraceIntake } from './read.ts';
+import { decompressed } from './compression.ts';
+import { rowFault, shown } from './fault.ts';
+import { COMPANIONS, type TraceOptions } from './format.ts';
+import { LineCutter } from './lines.ts';
+import { optionFault, spanUs } from './quantity.ts';
+import { type IntakeRules, SEED_DEFAULT, TraceIntake } from './read.ts';
+import { empiricalFile, empiricalServiceTime, parseServiceTime, type ServiceTime } from './service-time.ts';
 import type { Trace } from './trace.ts';
+import { applySteps, mixedPaths, parseSteps, type Step, stepsAfterReading } from './transform.ts';
 
-const CHUNK_BYTES = 262_144;
+const CHUNK_BYTES = 1_048_576;
+
+export interface ReadControl {
+  readonly signal?: AbortSignal | undefined;
+}
 
 function unreadable(path: string, thrown: unknown): CodedError {
   if (thrown instanceof CodedError) return thrown;
@@ -15,6 +29,94 @@ function unreadable(path: string, thrown: unknown): CodedError {
   return new CodedError('file-unreadable', `expected a trace at ${path}, but ${reason}`, { path });
 }
 
+/** Hands a file's bytes on, unpacked if it is compressed. */
+async function feed(path: string, take: (chunk: Uint8Array) => void, { signal }: ReadControl): Promise<void> {
+  try {
+    for await (const chunk of decompressed(path, createReadStream(path, { highWaterMark: CHUNK_BYTES }))) {
+      if (signal?.aborted) throw new CodedError('interrupted', `reading ${path} was interrupted`);
+      take(chunk);
+    }
+  } catch (thrown) {
+    throw unreadable(path, thrown);
+  }
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Reads the files of durations and memory that a format has, where they are named or lie beside the trace. */
+async function feedCompanions(intake: TraceIntake, control: ReadControl): Promise<void> {
+  for (const which of COMPANIONS) {
+    const found = intake.companionPath(which);
+    if (found === null || !(found.isNamed || (await exists(found.path)))) continue;
+    const reader = intake.companion(which, found.path);
+    await feed(found.path, (chunk) => reader.push(chunk), control);
+    reader.finish();
+  }
+}
+
+/** One time a line, each with its unit. */
+async function readSample(path: string, option: string, control: ReadControl): Promise<ServiceTime> {
+  const times: number[] = [];
+  const lines = new LineCutter(path, (text, line) => {
+    const trimmed = text.trim();
+    if (trimmed === '') return;
+    const us = spanUs(trimmed);
+    if (Number.isNaN(us))
+      throw rowFault({ file: path, line }, null, 'a time with its unit such as 120ms', shown(text));
+    times.push(us);
+  });
+  await feed(path, (chunk) => lines.push(chunk), control);
+  lines.finish();
+  if (times.length === 0)
+    throw optionFault('serviceTime', option, 'a file with one time a line', 'an empty one');
+  return empiricalServiceTime(Float64Array.from(times), path);
+}
+
+/** The service time that the options ask for, its file read; null for none. @throws CodedError */
+export async function readServiceTime(
+  { serviceTime: text }: TraceOptions,
+  control: ReadControl = {},
+): Promise<ServiceTime | null> {
+  if (text === undefined) return null;
+  const sample = empiricalFile(text);
+  return sample === null ? parseServiceTime(text) : readSample(sample, text, control);
+}
+
+async function readOne(
+  path: string,
+  options: TraceOptions,
+  rules: IntakeRules,
+  control: ReadControl,
+): Promise<Trace> {
+  const intake = new TraceIntake(path, options, rules);
+  await feed(path, (chunk) => intake.push(chunk), control);
+  await feedCompanions(intake, control);
+  return intake.finish();
+}
+
+/** Applies a trace's transformations, reading the files that are mixed in. */
+export async function transformTrace(
+  trace: Trace,
+  steps: readonly Step[],
+  options: TraceOptions,
+  serviceTime: ServiceTime | null,
+  control: ReadControl = {},
+): Promise<Trace> {
+  const mixes = new Map<string, Trace>();
+  for (const path of mixedPaths(steps)) {
+    // The other trace is found out for itself: what says how to read this one need not fit it.
+    const { seed, serviceTime: text, traceMemoryMb, maxBadRows } = options;
+    const own: TraceOptions = { seed, serviceTime: text, traceMemoryMb, maxBadRows };
+    const rules = { serviceTime: serviceTime ?? undefined, mayIdle: true };
+    if (!mixes.has(path)) mixes.set(path, await readOne(path, own, rules, control));
+  }
+  return applySteps(trace, steps, options.seed ?? SEED_DEFAULT, (path) => mixes.get(path) as Trace);
+}
+
 /**
  * @param path is also the trace's name in messages and in results.
  * @throws CodedError `file-unreadable`, and what TraceIntake throws; `interrupted` when the signal aborts.
@@ -22,17 +124,12 @@ function unreadable(path: string, thrown: unknown): CodedError {
 export async function readTraceFile(
   path: string,
   options: TraceOptions = {},
-  control: { readonly signal?: AbortSignal | undefined } = {},
+  control: ReadControl = {},
 ): Promise<Trace> {
-  const intake = new TraceIntake(path, options);
-  const stream = createReadStream(path, { encoding: 'utf8', highWaterMark: CHUNK_BYTES });
-  try {
-    for await (const chunk of stream) {
-      if (control.signal?.aborted) throw new CodedError('interrupted', `reading ${path} was interrupted`);
-      intake.push(chunk as string);
-    }
-  } catch (thrown) {
-    throw unreadable(path, thrown);
-  }
-  return intake.finish();
+  const steps = parseSteps(options.transform);
+  const mayIdle = mixedPaths(steps).length > 0;
+  const serviceTime = await readServiceTime(options, control);
+  const rules = { serviceTime: serviceTime ?? undefined, mayIdle };
+  const trace = await readOne(path, options, rules, control);
+  return transformTrace(trace, stepsAfterReading(steps), options, serviceTime, control);
 }

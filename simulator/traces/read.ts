@@ -1,145 +1,245 @@
 /**
- * Text becomes a trace: cuts chunks into lines, finds the format from the first one and drives its reader. It
- * knows no files: chunks may come from anywhere.
+ * Bytes become a trace: finds the format from the first of them, drives its reader and fills what it does not say.
+ * It knows no files: chunks may come from anywhere.
  */
 import { CodedError } from '../../metering/errors.ts';
-import { didYouMean } from '../../metering/nearest.ts';
-import { awsSweepFormat } from './aws-sweep.ts';
-import { azure2021Format } from './azure2021.ts';
-import { ebbFormat } from './ebb.ts';
+import { RandomStream } from '../kernel/random.ts';
+import { BadRows } from './bad-rows.ts';
+import { type Thinning, TraceBuilder } from './builder.ts';
 import { rowFault, shown } from './fault.ts';
-import {
-  TRACE_FORMATS,
-  type TraceFormat,
-  type TraceFormatName,
-  type TraceOptions,
-  type TraceReader,
+import { fillTrace } from './fill.ts';
+import type {
+  Companion,
+  TraceFormat,
+  TraceFormatName,
+  TraceHead,
+  TraceOptions,
+  TraceReader,
+  TraceSource,
 } from './format.ts';
+import { FORMATS } from './formats.ts';
 import { csvFormat } from './generic-csv.ts';
-import { DURATION_UNITS, TIME_UNITS } from './time.ts';
+import { LineCutter } from './lines.ts';
+import { CSV_OPTIONS, checkFit, checkOptions } from './options.ts';
+import { parseServiceTime, type ServiceTime } from './service-time.ts';
 import { emptyTrace, type Trace } from './trace.ts';
+import { applySteps, leadingShare, parseSteps, type Step, stepsAfterReading } from './transform.ts';
 
-const FORMATS: Readonly<Record<TraceFormatName, TraceFormat>> = {
-  ebb: ebbFormat,
-  azure2021: azure2021Format,
-  'aws-sweep': awsSweepFormat,
-  csv: csvFormat,
-};
+export const SEED_DEFAULT = 1;
 
-const CSV_OPTIONS = [
-  'csvTime',
-  'csvDuration',
-  'csvTimeUnit',
-  'csvDurationUnit',
-  'csvFunction',
-  'csvMemory',
-] as const;
-const CHOICES = {
-  format: ['auto', ...TRACE_FORMATS],
-  csvTimeUnit: TIME_UNITS,
-  csvDurationUnit: DURATION_UNITS,
-} as const;
-
-/** @throws CodedError `usage`, which lists every fault at once. */
-function checkOptions(options: TraceOptions): void {
-  const faults: string[] = [];
-  const known = ['format', ...CSV_OPTIONS];
-  for (const [key, value] of Object.entries(options)) {
-    if (value === undefined) continue;
-    if (!known.includes(key)) faults.push(`no option ${shown(key)}${didYouMean(key, known)}`);
-    else if (typeof value !== 'string') faults.push(`${key}: expected text, got ${String(value)}`);
-  }
-  for (const [key, allowed] of Object.entries(CHOICES)) {
-    const value = options[key as keyof typeof CHOICES];
-    if (typeof value === 'string' && !(allowed as readonly string[]).includes(value)) {
-      faults.push(
-        `${key}: expected one of ${allowed.join(', ')}, got ${shown(value)}${didYouMean(value, allowed)}`,
-      );
-    }
-  }
-  const csvOption = CSV_OPTIONS.find((key) => options[key] !== undefined);
-  const { format = 'auto' } = options;
-  if (csvOption !== undefined && format !== 'auto' && format !== 'csv') {
-    faults.push(`${csvOption} is for the format csv alone, but the format is ${shown(format)}`);
-  }
-  if (faults.length > 0) throw new CodedError('usage', `trace options: ${faults.join('; ')}`, { faults });
-}
-
-function formatOf(file: string, firstLine: string, options: TraceOptions): TraceFormat {
+function formatOf(file: string, head: TraceHead, options: TraceOptions): TraceFormat {
   const { format = 'auto' } = options;
   if (format !== 'auto') return FORMATS[format];
-  if (CSV_OPTIONS.some((key) => options[key] !== undefined)) return csvFormat;
-  const found = Object.values(FORMATS).find((candidate) => candidate.matches(firstLine));
+  const found = Object.values(FORMATS).find((candidate) => candidate.matches(head));
+  // A CSV of any kind is read as the options say, whatever else it might be.
+  const isChosen = CSV_OPTIONS.some((key) => options[key] !== undefined) && found?.name !== 'mooncake';
+  if (isChosen) return csvFormat;
   if (found) return found;
-  const formats = Object.values(FORMATS).map(({ name, description }) => `${name}: ${description}`);
+  const names = Object.keys(FORMATS).filter((name) => name !== 'csv');
   throw new CodedError(
     'trace-format-unknown',
-    `${file}: its first line ${shown(firstLine)} is of no known format. Known are ${formats.join('; ')}`,
-    { file, formats: [...TRACE_FORMATS] },
+    `${file}: its first line ${shown(head.firstLine)} is of no known format. Known are ${names.join(', ')}; and csv: ${csvFormat.description}`,
+    { file, formats: Object.keys(FORMATS) },
   );
 }
 
-const LINE_CHARACTERS_MAX = 1_048_576;
+// Enough for the first objects of a JSON array, which may be spread over many lines.
+const HEAD_BYTES = 65_536;
+const HEAD_BYTES_MAX = 1_048_576;
+const NEWLINE = 10;
 
-/** Takes a trace's text in chunks of any size. */
+export interface IntakeRules {
+  /** The service time, when the option names a file that was read for it. */
+  readonly serviceTime?: ServiceTime | undefined;
+  /** Whether rules for filling may find nothing to fill: another trace that is mixed in may need them. */
+  readonly mayIdle?: boolean | undefined;
+}
+
+/** Takes a trace's bytes in chunks of any size. */
 export class TraceIntake {
   readonly #file: string;
   readonly #options: TraceOptions;
+  readonly #mayIdle: boolean;
+  readonly #serviceTime: ServiceTime | null;
+  readonly #badRows: BadRows;
+  readonly #steps: readonly Step[];
+  readonly #seed: number;
+  #builder: TraceBuilder | null = null;
+  #format: TraceFormat | null = null;
   #reader: TraceReader | null = null;
-  #rest = '';
-  #line = 0;
+  #push: ((chunk: Uint8Array) => void) | null = null;
+  #lines: LineCutter | null = null;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
 
   /**
    * @param file the name as it was given, for messages and the result.
    * @throws CodedError `usage` for options that do not fit together.
    */
-  constructor(file: string, options: TraceOptions = {}) {
+  constructor(file: string, options: TraceOptions = {}, { serviceTime, mayIdle = false }: IntakeRules = {}) {
     checkOptions(options);
     this.#file = file;
     this.#options = options;
+    this.#mayIdle = mayIdle;
+    this.#badRows = new BadRows(options.maxBadRows ?? 0);
+    this.#steps = parseSteps(options.transform);
+    this.#seed = options.seed ?? SEED_DEFAULT;
+    const { serviceTime: text } = options;
+    this.#serviceTime = serviceTime ?? (text === undefined ? null : parseServiceTime(text));
   }
 
   /** @throws CodedError `trace-invalid`, `trace-format-unknown` or `usage` at the first line that is at fault. */
-  push(chunk: string): void {
-    let from = 0;
-    for (let end = chunk.indexOf('\n'); end >= 0; end = chunk.indexOf('\n', from)) {
-      this.#take(this.#rest + chunk.slice(from, end));
-      this.#rest = '';
-      from = end + 1;
+  push(chunk: Uint8Array): void {
+    if (this.#push !== null) {
+      this.#push(chunk);
+      return;
     }
-    this.#rest += chunk.slice(from);
-    if (this.#rest.length > LINE_CHARACTERS_MAX) {
-      // Too long for a first line: a file of no format that Ebb reads, which says more than the length.
-      if (this.#reader === null) this.#take(this.#rest);
-      const place = { file: this.#file, line: this.#line + 1 };
-      throw rowFault(place, null, `a line of at most ${LINE_CHARACTERS_MAX} characters`, 'a longer one');
-    }
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    if (this.#waitingBytes >= HEAD_BYTES) this.#start(this.#waitingBytes >= HEAD_BYTES_MAX);
+  }
+
+  /** Files that the trace's format may need, after all of its own bytes and before `finish`. */
+  companionPath(which: Companion): { readonly path: string; readonly isNamed: boolean } | null {
+    if (this.#push === null) this.#start(true);
+    const named = this.#options[which];
+    if (this.#reader?.companion === undefined) return null;
+    if (named !== undefined) return { path: named, isNamed: true };
+    const path = this.#format?.companionPath?.(this.#file, which) ?? null;
+    return path === null ? null : { path, isNamed: false };
+  }
+
+  /** Something that takes a companion file's bytes. */
+  companion(which: Companion, file: string): { push(chunk: Uint8Array): void; finish(): void } {
+    const reader = this.#reader?.companion?.(which, file);
+    if (reader === undefined) throw new Error(`the format has no file of ${which}`);
+    const lines = new LineCutter(file, (text, line) => {
+      if (text.trim() !== '') this.#badRows.guard(() => reader.line(text, line));
+    });
+    return {
+      push: (chunk) => lines.push(chunk),
+      finish: () => {
+        lines.finish();
+        reader.finish();
+      },
+    };
   }
 
   /** @throws CodedError as `push`, and `trace-empty`. */
   finish(): Trace {
-    if (this.#rest !== '') this.#take(this.#rest);
-    this.#rest = '';
+    if (this.#push === null) this.#start(true);
     if (this.#reader === null) throw emptyTrace(this.#file, 0);
-    return this.#reader.finish();
+    this.#lines?.finish();
+    const trace = this.#reader.finish();
+    const { count: skippedBad, messages: badRows } = this.#badRows;
+    return fillTrace(
+      { ...trace, skippedBad, badRows, transformed: this.#saidThinning(trace) },
+      {
+        seed: this.#seed,
+        serviceTime: this.#serviceTime,
+        memoryMb: this.#options.traceMemoryMb ?? null,
+        mayIdle: this.#mayIdle,
+      },
+    );
   }
 
-  #take(text: string): void {
-    const line = ++this.#line;
-    const bare = text.endsWith('\r') ? text.slice(0, -1) : text;
-    if (this.#reader !== null) {
-      this.#reader.line(bare, line);
+  #saidThinning(trace: Trace): string[] {
+    const share = leadingShare(this.#steps);
+    const offered = this.#builder?.offered ?? 0;
+    return share === null
+      ? []
+      : [`scale=${share}: ${trace.count} of ${offered} requests kept while reading, seed ${this.#seed}`];
+  }
+
+  /** Finds the format as soon as there is a whole first line. */
+  #start(isAll: boolean): void {
+    const bytes = joined(this.#waiting, this.#waitingBytes);
+    const skipped = blankLines(bytes);
+    if (skipped === null) return;
+    const { from, line } = skipped;
+    const end = bytes.indexOf(NEWLINE, from);
+    if (end < 0 && !isAll) return;
+    this.#waiting = [];
+    const decoder = new TextDecoder();
+    const cut = end < 0 ? Math.min(bytes.length, HEAD_BYTES_MAX) : end;
+    const firstLine = decoder.decode(bytes.subarray(from, cut)).replace(/\r$/, '');
+    const text = decoder.decode(bytes.subarray(from, from + HEAD_BYTES));
+    this.#open({ firstLine, text }, line, bytes.subarray(from), (end < 0 ? bytes.length : end + 1) - from);
+  }
+
+  #open(head: TraceHead, line: number, bytes: Uint8Array, restFrom: number): void {
+    const format = formatOf(this.#file, head, this.#options);
+    checkFit(this.#options, format.name);
+    const reader = format.open(this.#source(head.firstLine, line));
+    this.#format = format;
+    this.#reader = reader;
+    if ('push' in reader) {
+      this.#push = (chunk) => reader.push(chunk);
+      reader.push(bytes);
       return;
     }
-    const first = bare.replace(/^\uFEFF/, '');
-    if (first.trim() === '') return;
-    this.#reader = formatOf(this.#file, first, this.#options).open(this.#file, first, line, this.#options);
+    const onLine = (text: string, at: number): void => this.#badRows.guard(() => reader.line(text, at));
+    const lines = new LineCutter(this.#file, onLine, format.hasHeader ? line + 1 : line);
+    this.#lines = lines;
+    this.#push = (chunk) => lines.push(chunk);
+    lines.push(format.hasHeader ? bytes.subarray(restFrom) : bytes);
+  }
+
+  #source(firstLine: string, line: number): TraceSource {
+    return {
+      file: this.#file,
+      firstLine,
+      line,
+      options: this.#options,
+      seed: this.#seed,
+      badRows: this.#badRows,
+      builder: (format: TraceFormatName, columns) => {
+        this.#builder = new TraceBuilder(this.#file, format, columns, this.#thinning());
+        return this.#builder;
+      },
+    };
+  }
+
+  #thinning(): Thinning | null {
+    const share = leadingShare(this.#steps);
+    return share === null ? null : { share, stream: new RandomStream(this.#seed, 'thinning') };
   }
 }
 
-/** Reads a trace that is in memory. Errors as TraceIntake's. */
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  if (chunks.length === 1) return chunks[0] as Uint8Array;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}
+
+const BOM = [0xef, 0xbb, 0xbf];
+const SPACES = [32, 9, 13];
+
+/** Where the first line that is not blank begins, past a byte order mark; null when there is none yet. */
+function blankLines(bytes: Uint8Array): { readonly from: number; readonly line: number } | null {
+  let from = BOM.every((byte, at) => bytes[at] === byte) ? BOM.length : 0;
+  let line = 1;
+  for (let at = from; at < bytes.length; at++) {
+    const byte = bytes[at] as number;
+    if (byte === NEWLINE) {
+      from = at + 1;
+      line++;
+    } else if (!SPACES.includes(byte)) return { from, line };
+  }
+  return null;
+}
+
+/** Reads a trace that is in memory, and transforms it. Errors as TraceIntake's. */
 export function readTraceText(text: string, file: string, options: TraceOptions = {}): Trace {
   const intake = new TraceIntake(file, options);
-  intake.push(text);
-  return intake.finish();
+  intake.push(new TextEncoder().encode(text));
+  const steps = stepsAfterReading(parseSteps(options.transform));
+  return applySteps(intake.finish(), steps, options.seed ?? SEED_DEFAULT, (path) => {
+    throw rowFault({ file, line: 1 }, null, 'no mix for a trace in memory', shown(path));
+  });
 }

@@ -1,7 +1,8 @@
 /** Seeded traces made up from distributions: arrivals at random and service times of one kind, one function. */
 import { CodedError } from '../../metering/errors.ts';
 import { RandomStream } from '../kernel/random.ts';
-import { type Trace, TraceBuilder } from './trace.ts';
+import { TraceBuilder } from './builder.ts';
+import type { Trace } from './trace.ts';
 
 export interface SyntheticLoad {
   readonly seed: number;

@@ -20,26 +20,35 @@ const UNIT_NAMES: Readonly<Record<DurationUnit, string>> = {
 
 const DATETIME = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?: ?(Z|UTC|[+-]\d\d:?\d\d))?$/;
 
+const DAYS_IN_MONTH = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** A date and time of UTC in microseconds since the epoch; NaN if there is no such one. Months count from 1. */
+export function utcUs(
+  year: number,
+  month: number,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+): number {
+  // Date.UTC carries over: 30 February becomes 2 March, and 25:00 the next day.
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  const days = month === 2 && !isLeap ? 28 : (DAYS_IN_MONTH[month - 1] ?? 0);
+  const isReal = day >= 1 && day <= days && hour < 24 && minute < 60 && second < 60;
+  return isReal ? Date.UTC(year, month - 1, day, hour, minute, second) * 1_000 : Number.NaN;
+}
+
 /** A date and time in microseconds since the epoch, digits beyond cut; UTC unless a zone is given; NaN if it is none. */
-function datetimeUs(text: string): number {
+export function datetimeUs(text: string): number {
   const match = DATETIME.exec(text);
   if (!match) return Number.NaN;
   const [, year, month, day, hour, minute, second, fraction = '', zone = 'Z'] = match;
-  const ms = Date.UTC(
-    Number(year),
-    Number(month) - 1,
-    Number(day),
-    Number(hour),
-    Number(minute),
-    Number(second),
-  );
-  // Date.UTC carries over: 30 February becomes 2 March, and 25:00 the next day.
-  const isReal = new Date(ms).toISOString().startsWith(`${year}-${month}-${day}T${hour}:${minute}:${second}`);
-  if (!isReal) return Number.NaN;
-  return ms * 1000 + Number(fraction.slice(0, 6).padEnd(6, '0')) - zoneUs(zone);
+  const us = utcUs(Number(year), Number(month), Number(day), Number(hour), Number(minute), Number(second));
+  return us + Number(fraction.slice(0, 6).padEnd(6, '0')) - zoneUs(zone);
 }
 
-function zoneUs(zone: string): number {
+/** How far a zone such as `+01:00` or `-0500` is ahead of UTC. */
+export function zoneUs(zone: string): number {
   if (zone === 'Z' || zone === 'UTC') return 0;
   const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(-2));
   return (zone.startsWith('-') ? -1 : 1) * minutes * 60_000_000;
@@ -83,4 +92,14 @@ export function checkedDuration(
 ): number {
   if (us >= 0 && us <= DURATION_US_MAX) return us;
   throw rowFault(place, column, `a duration of 0 or more ${UNIT_NAMES[unit]}, up to 31 years`, got);
+}
+
+/**
+ * Whole nanoseconds as whole microseconds, the rest cut.
+ * @throws CodedError `trace-invalid` unless the text is digits, and a time up to 2112 or less.
+ */
+export function nanosecondsUs(text: string, place: Place, column: string): number {
+  const us = /^\d{1,19}$/.test(text) ? Number(text.slice(0, -3) || '0') : Number.NaN;
+  if (us <= TIME_US_MAX) return us;
+  throw rowFault(place, column, 'whole nanoseconds of 0 or more, up to the year 2112', shown(text));
 }

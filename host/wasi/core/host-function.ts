@@ -3,8 +3,10 @@
  * how host interfaces are written (classes with methods, errors thrown as ResultError), not what they do.
  */
 import { ResultError } from '../result-error.ts';
-import { type AbiSide, type AbiType, abiType, alignUp, type Flat } from './abi-types.ts';
+import { type AbiSide, type AbiType, alignUp, type Flat } from './abi-rules.ts';
+import { abiType } from './abi-types.ts';
 import type { GuestCalls } from './guest-calls.ts';
+import type { HandleTable } from './handle-table.ts';
 import { readSignature, type WitSignature } from './signature.ts';
 
 /** A function as core WebAssembly imports it. */
@@ -100,11 +102,11 @@ export function coreFunction(text: string, call: HostCall, side: AbiSide, calls:
 }
 
 /** `resource.drop` for one type of resource. */
-export function dropFunction(resource: string, side: AbiSide, calls: GuestCalls): CoreFunction {
+export function dropFunction(resource: string, handles: HandleTable, calls: GuestCalls): CoreFunction {
   return (handle) => {
     calls.rethrow();
     try {
-      side.handles.drop(resource, (handle as number) >>> 0);
+      handles.drop(resource, (handle as number) >>> 0);
       return undefined;
     } catch (thrown) {
       throw calls.fail(thrown);

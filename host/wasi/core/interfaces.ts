@@ -4,7 +4,7 @@
  */
 import type { HostFunctions } from '../../component/link.ts';
 import { GuestFault } from '../result-error.ts';
-import { camelCase } from './abi-types.ts';
+import { camelCase } from './abi-rules.ts';
 import { CLI_SIGNATURES } from './cli.ts';
 import { CLOCKS_SIGNATURES } from './clocks.ts';
 import { FILESYSTEM_SIGNATURES } from './filesystem.ts';
@@ -68,7 +68,7 @@ const FUNCTION_NAME = /^\[(constructor|method|static)\]([a-z0-9-]+)(?:\.([a-z0-9
 
 const pascalCase = (name: string): string => camelCase(`-${name}`);
 
-/** WIT's `error` is a class of another name in JavaScript nowhere: the interface object has it as `Error`. */
+/** A resource's class, under the name that generated bindings would ask the interface for. */
 function classOf(host: HostFunctions, interfaceName: string, resource: string): Constructor {
   const found = (host[interfaceName] as Readonly<Record<string, unknown>> | undefined)?.[
     pascalCase(resource)

@@ -1,0 +1,270 @@
+/**
+ * One replay on a fleet of instances: arrivals, the router's queue, runs and ends, and the periods of an autoscaler.
+ * Every platform whose instances serve several requests is a shape of it and a policy.
+ */
+import { type AdmissionState, admit } from '../../metering/policy.ts';
+import { EventQueue } from '../kernel/event-queue.ts';
+import { Fifo } from '../kernel/fifo.ts';
+import type { RandomStream } from '../kernel/random.ts';
+import type { Trace } from '../traces/trace.ts';
+import { Arrivals, type MutableRecord, refuse } from './arrivals.ts';
+import { Fleet } from './fleet.ts';
+import type { FleetInstance } from './fleet-instance.ts';
+import type { FleetMeter } from './fleet-meter.ts';
+import { FleetPeriods } from './fleet-periods.ts';
+import type { FleetSettings } from './fleet-settings.ts';
+import { type PlatformTotals, PROGRESS_STEP, type Sink } from './platform.ts';
+
+const UNAVAILABLE = 503;
+// Kinds of events, in the low bits of a payload; the slot of an instance is above them.
+const KIND_BITS = 3;
+const END = 0;
+const SHARED_END = 1;
+const READY = 2;
+const WARM = 3;
+const TICK = 4;
+const DECIDE = 5;
+
+export class FleetReplay {
+  readonly #trace: Trace;
+  readonly #settings: FleetSettings;
+  readonly #sink: Sink;
+  readonly #arrivals: Arrivals;
+  readonly #fleet: Fleet;
+  /** null: the number of instances is fixed, and nobody measures. */
+  readonly #periods: FleetPeriods | null;
+  readonly #meter: FleetMeter | null;
+  readonly #events = new EventQueue();
+  readonly #waiting = new Fifo();
+  readonly #state: { -readonly [Key in keyof AdmissionState]: AdmissionState[Key] };
+  /** Of requests that share processors: their records are known when they end. */
+  readonly #startUs: Float64Array;
+  readonly #startupUs: Float64Array;
+  readonly #isShared: boolean;
+  #inFlight = 0;
+  #nowUs: number;
+  #lastUs: number;
+
+  constructor(trace: Trace, settings: FleetSettings, sink: Sink, routing: RandomStream) {
+    const { queueLimit, memoryBytes, autoscaler, requestsAtOnce, processors } = settings;
+    this.#trace = trace;
+    this.#settings = settings;
+    this.#sink = sink;
+    this.#arrivals = new Arrivals(trace, memoryBytes);
+    this.#fleet = new Fleet(settings, routing, (instance) => this.#ended(instance));
+    this.#state = { running: 0, concurrencyLimit: 1, queued: 0, queueLimit };
+    this.#isShared = requestsAtOnce > processors;
+    this.#startUs = new Float64Array(this.#isShared ? trace.count : 0);
+    this.#startupUs = new Float64Array(this.#isShared ? trace.count : 0);
+    const firstUs = trace.arrivedAtUs[0] as number;
+    this.#nowUs = firstUs;
+    this.#lastUs = trace.arrivedAtUs[trace.count - 1] as number;
+    this.#periods = autoscaler === null ? null : new FleetPeriods(autoscaler, settings, firstUs);
+    this.#meter = this.#periods?.meter ?? null;
+    for (let instance = 0; instance < settings.minInstances; instance++) this.#start(firstUs, 0, true);
+    if (autoscaler !== null) this.#events.push(firstUs + autoscaler.periodUs, TICK);
+  }
+
+  run(progress: (arrivals: number) => void): PlatformTotals {
+    const { count, arrivedAtUs } = this.#trace;
+    const { isOnDemand } = this.#settings;
+    const periods = this.#periods;
+    for (let at = 0; at < count; at++) {
+      if ((at & (PROGRESS_STEP - 1)) === 0) progress(at);
+      const nowUs = arrivedAtUs[at] as number;
+      while (this.#events.nextKey <= nowUs) this.#event();
+      if (periods?.isResting === true) this.#wake(periods, nowUs);
+      this.#arrive(at, nowUs);
+    }
+    while (this.#inFlight > 0 || (isOnDemand && periods?.isResting === false)) this.#event();
+    this.#nowUs = this.#lastUs;
+    this.#fleet.endAll();
+    return { instancesPeak: this.#fleet.peak, instancesPeakByFunction: null };
+  }
+
+  #arrive(at: number, nowUs: number): void {
+    this.#account(nowUs);
+    this.#meter?.arrived();
+    const fleet = this.#fleet;
+    if (fleet.staying === 0) this.#start(nowUs, this.#settings.bootUs, false);
+    const state = this.#state;
+    const instance = fleet.choose();
+    const isFull = instance === undefined || instance.running >= this.#settings.requestsAtOnce;
+    const queue = instance !== undefined && isFull ? instance.waiting : this.#waiting;
+    // What a start needs is a free place on a ready instance: as if there were one place and it were taken or not.
+    state.running = isFull ? 1 : 0;
+    state.queued = queue.length;
+    switch (admit(state)) {
+      case 'start':
+        this.#inFlight++;
+        this.#begin(at, nowUs, instance as FleetInstance);
+        return;
+      case 'queue':
+        this.#inFlight++;
+        queue.push(at);
+        return;
+      case 'reject':
+        this.#sink.execution(
+          refuse(this.#arrivals.load(at), UNAVAILABLE),
+          this.#trace.functionIndex[at] as number,
+        );
+    }
+  }
+
+  #begin(at: number, nowUs: number, instance: FleetInstance): void {
+    const record = this.#arrivals.load(at);
+    const waitUs = nowUs - record.arrivedAtUs;
+    this.#fleet.begin(instance, nowUs, record.cpuUs);
+    this.#meter?.began(waitUs);
+    const isCold = this.#settings.isOnDemand && record.arrivedAtUs < instance.readyAtUs;
+    const startupUs = isCold ? instance.readyAtUs - Math.max(record.arrivedAtUs, instance.startedAtUs) : 0;
+    if (this.#isShared) {
+      this.#startUs[at] = nowUs;
+      this.#startupUs[at] = startupUs;
+      instance.share(at, record.runUs, nowUs, this.#settings.processors);
+      this.#push(instance.nextEndUs, instance, SHARED_END);
+      return;
+    }
+    const endUs = nowUs + record.runUs;
+    this.#push(endUs, instance, END);
+    this.#emit(at, record, waitUs, startupUs);
+    this.#meter?.ended(waitUs + record.runUs);
+    if (endUs > this.#lastUs) this.#lastUs = endUs;
+  }
+
+  #emit(at: number, record: MutableRecord, waitUs: number, startupUs: number): void {
+    record.queueUs = waitUs - startupUs;
+    record.startupUs = startupUs;
+    if (startupUs > 0) record.warmth = 'cold';
+    this.#sink.execution(record, this.#trace.functionIndex[at] as number);
+  }
+
+  #event(): void {
+    const nowUs = this.#events.nextKey;
+    const payload = this.#events.pop();
+    this.#account(nowUs);
+    const instance = this.#fleet.at(payload >> KIND_BITS);
+    switch (payload & ((1 << KIND_BITS) - 1)) {
+      case END:
+        this.#end(instance as FleetInstance, nowUs);
+        break;
+      case SHARED_END:
+        // Any later arrival or end moves the next end; events that were planned before are stale.
+        if (instance?.nextEndUs === nowUs) this.#endShared(instance, nowUs);
+        break;
+      case READY:
+        // A slot is used again; an event of its former instance finds the new one not due.
+        if (instance?.readyAtUs === nowUs) this.#becomeReady(instance, nowUs);
+        break;
+      case WARM:
+        if (instance !== undefined && instance.readyAtUs + this.#settings.warmUpUs === nowUs) {
+          this.#fleet.becomeWarm(instance);
+        }
+        break;
+      case TICK:
+        this.#tick(this.#periods as FleetPeriods, nowUs);
+        break;
+      case DECIDE:
+        this.#decide(this.#periods as FleetPeriods, nowUs);
+    }
+    this.#drainQueue(nowUs);
+  }
+
+  #end(instance: FleetInstance, nowUs: number): void {
+    this.#inFlight--;
+    this.#fleet.finish(instance, nowUs);
+    this.#drainOwnQueue(instance, nowUs);
+  }
+
+  #endShared(instance: FleetInstance, nowUs: number): void {
+    const { processors } = this.#settings;
+    for (
+      let at = instance.takeEnded(nowUs, processors);
+      at >= 0;
+      at = instance.takeEnded(nowUs, processors)
+    ) {
+      this.#inFlight--;
+      this.#fleet.finish(instance, nowUs);
+      const record = this.#arrivals.load(at);
+      const startUs = this.#startUs[at] as number;
+      record.runUs = nowUs - startUs;
+      this.#emit(at, record, startUs - record.arrivedAtUs, this.#startupUs[at] as number);
+      this.#meter?.ended(nowUs - record.arrivedAtUs);
+    }
+    if (nowUs > this.#lastUs) this.#lastUs = nowUs;
+    if (instance.running > 0) this.#push(instance.nextEndUs, instance, SHARED_END);
+    this.#drainOwnQueue(instance, nowUs);
+  }
+
+  /** The next of the requests that wait for this very instance. */
+  #drainOwnQueue(instance: FleetInstance, nowUs: number): void {
+    const { waiting } = instance;
+    while (waiting.length > 0 && instance.running < this.#settings.requestsAtOnce) {
+      this.#begin(waiting.shift(), nowUs, instance);
+    }
+    this.#fleet.endIfDrained(instance);
+  }
+
+  /** The next of those that wait for any instance. */
+  #drainQueue(nowUs: number): void {
+    const waiting = this.#waiting;
+    while (waiting.length > 0) {
+      const instance = this.#fleet.choose();
+      if (instance === undefined) return;
+      if (instance.running < this.#settings.requestsAtOnce) this.#begin(waiting.shift(), nowUs, instance);
+      else instance.waiting.push(waiting.shift());
+    }
+  }
+
+  #start(nowUs: number, bootUs: number, isKept: boolean): void {
+    const instance = this.#fleet.start(nowUs, nowUs + bootUs, isKept);
+    // The first instances are ready before the first arrival comes, which is at the same moment.
+    if (bootUs === 0) this.#becomeReady(instance, nowUs);
+    else this.#push(instance.readyAtUs, instance, READY);
+  }
+
+  #becomeReady(instance: FleetInstance, nowUs: number): void {
+    const { warmUpUs } = this.#settings;
+    this.#fleet.becomeReady(instance);
+    // The minimum is there from the beginning: it has nothing to warm up for.
+    if (warmUpUs === 0 || instance.isKept) this.#fleet.becomeWarm(instance);
+    else this.#push(nowUs + warmUpUs, instance, WARM);
+  }
+
+  #tick(periods: FleetPeriods, nowUs: number): void {
+    periods.close(nowUs);
+    if (periods.delayUs === 0) this.#decide(periods, nowUs);
+    else this.#events.push(nowUs + periods.delayUs, DECIDE);
+    if (!periods.mayRest(this.#inFlight, this.#fleet)) this.#events.push(nowUs + periods.periodUs, TICK);
+  }
+
+  #decide(periods: FleetPeriods, nowUs: number): void {
+    const { staying } = this.#fleet;
+    const desired = periods.wanted(nowUs, this.#fleet);
+    for (let missing = desired - staying; missing > 0; missing--) {
+      this.#start(nowUs, this.#settings.bootUs, false);
+    }
+    for (let spare = staying - desired; spare > 0; spare--) if (!this.#fleet.stopOne()) return;
+  }
+
+  #wake(periods: FleetPeriods, nowUs: number): void {
+    this.#account(nowUs);
+    this.#events.push(periods.wake(nowUs), TICK);
+  }
+
+  #account(nowUs: number): void {
+    this.#nowUs = nowUs;
+    if (this.#meter === null) return;
+    const { warmedUp, busyProcessors } = this.#fleet;
+    this.#meter.account(nowUs, this.#inFlight, busyProcessors, warmedUp * this.#settings.processors);
+  }
+
+  #push(atUs: number, instance: FleetInstance, kind: number): void {
+    this.#events.push(atUs, (instance.slot << KIND_BITS) | kind);
+  }
+
+  #ended(instance: FleetInstance): void {
+    const nowUs = this.#nowUs;
+    this.#sink.instance(instance.startedAtUs, nowUs, instance.work(nowUs, null));
+  }
+}

@@ -1,0 +1,243 @@
+/** A scenario becomes platforms: for each name its settings with all defaults, and the platform that has them. */
+import { CodedError } from '../metering/errors.ts';
+import { BYTES_PER_MB, US_PER_MS, US_PER_S } from '../metering/units.ts';
+import { containersPlatform } from './platforms/containers.ts';
+import { ebbPlatform } from './platforms/ebb.ts';
+import { functionsPlatform } from './platforms/functions.ts';
+import { DYNO_BOOT_US, paasPlatform } from './platforms/paas.ts';
+import type { Platform, PlatformName } from './platforms/platform.ts';
+import { sharedVmPlatform, vmPlatform } from './platforms/vm.ts';
+import { vmGroupPlatform } from './platforms/vm-group.ts';
+import type { Pricing } from './pricing.ts';
+import type { PlatformSettings } from './result.ts';
+import type { Scenario } from './scenario.ts';
+import type { Trace } from './traces/trace.ts';
+
+export interface Prepared {
+  readonly platform: Platform;
+  /** Places of one instance; null when requests share its processors, so that it is busy or it is not. */
+  readonly requestsAtOnce: number | null;
+  readonly settings: PlatformSettings;
+}
+
+const COLD_START_US_DEFAULT = 250_000;
+const CONTAINER_START_US_DEFAULT = 1_000_000;
+/** A fresh instance in Ebb's host: tens of microseconds for small guests; see the host's own measurements. */
+const EBB_START_US_DEFAULT = 50;
+const FUNCTION_INSTANCES_MAX_DEFAULT = 1000;
+const FLEET_MIN = 1;
+const FLEET_MAX_DEFAULT = 10;
+const CONTAINERS_MAX_DEFAULT = 100;
+/** Knative's container-concurrency-target-default (config-autoscaler, 1.x). */
+const CONTAINER_CONCURRENCY_DEFAULT = 100;
+const VM_BOOT_US_DEFAULT = 60_000_000;
+const HOST_QUEUE_LIMIT = 1_000;
+const LATENCY_TARGET_US_DEFAULT = 500_000;
+const QUEUE_TARGET_US_DEFAULT = 100_000;
+
+function traceStartUs(scenario: Scenario, trace: Trace, defaultUs: number): number | 'trace' {
+  const hasOwn = trace.columns.startupUs !== undefined;
+  if (scenario.coldStartUs === 'trace' && !hasOwn) {
+    throw new CodedError(
+      'config-invalid',
+      `coldStartMs: expected a number of milliseconds, got "trace", but a trace of the format ${trace.format} has no start-up times`,
+    );
+  }
+  return scenario.coldStartUs ?? (hasOwn ? 'trace' : defaultUs);
+}
+
+function fixedStartUs({ coldStartUs }: Scenario, defaultUs: number): number {
+  if (coldStartUs !== 'trace') return coldStartUs ?? defaultUs;
+  throw new CodedError(
+    'config-invalid',
+    'coldStartMs: expected a number of milliseconds for containers, got "trace"',
+  );
+}
+
+const inMb = (bytes: number | null): number | null => (bytes === null ? null : bytes / BYTES_PER_MB);
+const finite = (limit: number): number | null => (Number.isFinite(limit) ? limit : null);
+const inMs = (us: number | 'trace'): number | 'trace' => (us === 'trace' ? us : us / US_PER_MS);
+const limitOf = ({ queueLimit }: Scenario): number => queueLimit ?? Number.POSITIVE_INFINITY;
+
+/** What is only told when it was asked for: a plain replay's settings stay few. */
+const asked = (settings: PlatformSettings): PlatformSettings =>
+  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null));
+
+function prepareFunctions(scenario: Scenario, trace: Trace, seed: number): Prepared {
+  const coldStartUs = traceStartUs(scenario, trace, COLD_START_US_DEFAULT);
+  const { keepAlive: policy, survivalCurve: curve, memoryCapBytes, pick, memoryBytes } = scenario;
+  const { attempts, backoffUs, provisioned, maxPerFunction, startRamp } = scenario;
+  const keepAliveUs = policy === 'none' ? 0 : scenario.keepAliveUs;
+  const maxInstances = scenario.maxInstances ?? FUNCTION_INSTANCES_MAX_DEFAULT;
+  const capBytes = memoryCapBytes ?? Number.POSITIVE_INFINITY;
+  const isTimed = policy === 'fixed' || policy === 'none' || policy === 'hybrid';
+  return {
+    platform: functionsPlatform({
+      ...{ coldStartUs, keepAliveUs, pick, maxInstances, memoryBytes, seed },
+      keepAlive: { policy, fixedUs: keepAliveUs, curve, capBytes },
+      maxPerFunction: maxPerFunction ?? undefined,
+      rampPer10S: startRamp ?? undefined,
+      retry: attempts > 1 ? { attemptsMax: attempts, backoffUs } : undefined,
+      provisioned: provisioned ?? undefined,
+    }),
+    requestsAtOnce: 1,
+    settings: {
+      ...asked({ keepAlive: policy === 'fixed' ? null : policy }),
+      keepAliveS: isTimed ? keepAliveUs / US_PER_S : null,
+      ...asked({ survivalCurve: policy === 'survival' ? curve : null, memoryCapMb: inMb(memoryCapBytes) }),
+      ...{ coldStartMs: inMs(coldStartUs), pick, maxInstances },
+      ...asked({ maxPerFunction, startRamp, attempts: attempts > 1 ? attempts : null }),
+      ...asked({ backoffMs: attempts > 1 ? backoffUs / US_PER_MS : null }),
+      ...asked({
+        provisioned: provisioned?.map((s) => `${s.fromUs / US_PER_S}:${s.instances}`).join() ?? null,
+      }),
+      memoryMb: inMb(memoryBytes),
+    },
+  };
+}
+
+function prepareVm(scenario: Scenario): Prepared {
+  const { memoryBytes, sharing } = scenario;
+  const instances = scenario.instances ?? 1;
+  const cores = scenario.cores ?? 1;
+  const queueLimit = limitOf(scenario);
+  const told = { instances, cores };
+  const rest = { queueLimit: finite(queueLimit), memoryMb: inMb(memoryBytes) };
+  const vm = { instances, cores, queueLimit, memoryBytes };
+  if (sharing === 'fifo') {
+    return { platform: vmPlatform(vm), requestsAtOnce: cores, settings: { ...told, ...rest } };
+  }
+  const requestsAtOnce = scenario.concurrency ?? Number.POSITIVE_INFINITY;
+  return {
+    platform: sharedVmPlatform({ ...vm, requestsAtOnce }),
+    requestsAtOnce: null,
+    settings: { ...told, sharing, concurrency: finite(requestsAtOnce), ...rest },
+  };
+}
+
+function preparePaas(scenario: Scenario, pricing: Pricing, seed: number): Prepared {
+  const { memoryBytes, paasScaling, p95TargetUs, routing, metricDelayUs } = scenario;
+  const minInstances = scenario.instances ?? scenario.minInstances ?? FLEET_MIN;
+  const maxInstances =
+    scenario.instances ?? Math.max(minInstances, scenario.maxInstances ?? FLEET_MAX_DEFAULT);
+  // A fraction of a vCPU still serves one request.
+  const requestsAtOnce = scenario.cores ?? Math.max(1, Math.floor(pricing.size?.vcpus ?? 1));
+  const queueLimit = limitOf(scenario);
+  const isByWait = paasScaling === 'queue-time';
+  const thresholdUs = p95TargetUs ?? (isByWait ? QUEUE_TARGET_US_DEFAULT : LATENCY_TARGET_US_DEFAULT);
+  const targetRequests = scenario.requestsTarget ?? requestsAtOnce;
+  const bootUs = scenario.bootUs ?? DYNO_BOOT_US;
+  const isByP95 = isByWait || paasScaling === 'latency';
+  return {
+    platform: paasPlatform({
+      ...{ minInstances, maxInstances, requestsAtOnce, queueLimit, memoryBytes, bootUs, routing, seed },
+      scaling: { scaling: paasScaling, thresholdUs, targetRequests, delayUs: metricDelayUs },
+    }),
+    requestsAtOnce,
+    settings: {
+      ...{ minInstances, maxInstances, requestsAtOnce },
+      ...asked({
+        paasScaling: paasScaling === 'load' ? null : paasScaling,
+        p95TargetMs: isByP95 ? thresholdUs / US_PER_MS : null,
+        requestsTarget: paasScaling === 'requests' ? targetRequests : null,
+        routing: routing === 'least-loaded' ? null : routing,
+        bootS: scenario.bootUs === null ? null : bootUs / US_PER_S,
+        metricDelayS: metricDelayUs === 0 ? null : metricDelayUs / US_PER_S,
+      }),
+      ...{ queueLimit: finite(queueLimit), memoryMb: inMb(memoryBytes) },
+    },
+  };
+}
+
+function prepareGroup(scenario: Scenario, pricing: Pricing): Prepared {
+  const { memoryBytes, warmUpUs, cooldownUs, metricPeriodUs, metricDelayUs, scaleInProtection } = scenario;
+  const { scaleMetric: metric, scaleSteps: steps } = scenario;
+  const minInstances = scenario.minInstances ?? FLEET_MIN;
+  const maxInstances = Math.max(minInstances, scenario.maxInstances ?? FLEET_MAX_DEFAULT);
+  const cores = scenario.cores ?? pricing.size?.vcpus ?? 1;
+  const requestsAtOnce = scenario.concurrency ?? Math.ceil(cores);
+  const queueLimit = limitOf(scenario);
+  const bootUs = scenario.bootUs ?? VM_BOOT_US_DEFAULT;
+  const target = steps === null ? scenario.scaleTarget : null;
+  const metrics = { metric, target, steps: steps ?? [], cooldownUs };
+  return {
+    platform: vmGroupPlatform({
+      ...{ minInstances, maxInstances, cores, requestsAtOnce, bootUs, warmUpUs, queueLimit, memoryBytes },
+      protectsBusy: scaleInProtection,
+      scaling: { ...metrics, periodUs: metricPeriodUs, delayUs: metricDelayUs },
+    }),
+    requestsAtOnce: requestsAtOnce > cores ? null : requestsAtOnce,
+    settings: {
+      ...{ minInstances, maxInstances, cores, concurrency: requestsAtOnce, scaleMetric: metric },
+      scaleTarget: target,
+      scaleSteps: steps?.map((s) => `${s.threshold}:${s.change > 0 ? '+' : ''}${s.change}`).join() ?? null,
+      ...{ bootS: bootUs / US_PER_S, warmUpS: warmUpUs / US_PER_S, cooldownS: cooldownUs / US_PER_S },
+      ...{ metricPeriodS: metricPeriodUs / US_PER_S, metricDelayS: metricDelayUs / US_PER_S },
+      scaleInProtection: scaleInProtection ? 'on' : 'off',
+      ...{ queueLimit: finite(queueLimit), memoryMb: inMb(memoryBytes) },
+    },
+  };
+}
+
+function prepareContainers(scenario: Scenario, pricing: Pricing): Prepared {
+  const { memoryBytes, concurrencyTarget: targetShare } = scenario;
+  const minInstances = scenario.minInstances ?? 0;
+  const maxInstances = Math.max(minInstances, scenario.maxInstances ?? CONTAINERS_MAX_DEFAULT);
+  const vcpus = scenario.cores ?? pricing.size?.vcpus ?? 1;
+  const requestsAtOnce = scenario.concurrency ?? CONTAINER_CONCURRENCY_DEFAULT;
+  const coldStartUs = fixedStartUs(scenario, CONTAINER_START_US_DEFAULT);
+  const queueLimit = limitOf(scenario);
+  const fleet = { minInstances, maxInstances, requestsAtOnce, vcpus, targetShare, coldStartUs };
+  return {
+    platform: containersPlatform({ ...fleet, queueLimit, memoryBytes }),
+    requestsAtOnce: null,
+    settings: {
+      ...{ minInstances, maxInstances, concurrency: requestsAtOnce, cores: vcpus },
+      ...{ concurrencyTarget: targetShare * 100, coldStartMs: coldStartUs / US_PER_MS },
+      ...{ queueLimit: finite(queueLimit), memoryMb: inMb(memoryBytes) },
+    },
+  };
+}
+
+function prepareEbb(scenario: Scenario, pricing: Pricing, trace: Trace): Prepared {
+  const { queueTimeoutUs, timeLimitUs, memoryBytes } = scenario;
+  const machines = scenario.instances ?? 1;
+  const workers = scenario.cores ?? Math.max(1, Math.floor(pricing.size?.vcpus ?? 1));
+  const startUs = traceStartUs(scenario, trace, EBB_START_US_DEFAULT);
+  const queueLimit = scenario.queueLimit ?? HOST_QUEUE_LIMIT;
+  return {
+    platform: ebbPlatform({
+      ...{ machines, workers, startUs, queueLimit, queueTimeoutUs, timeLimitUs, memoryBytes },
+    }),
+    requestsAtOnce: workers,
+    settings: {
+      ...{ instances: machines, cores: workers, coldStartMs: inMs(startUs), queueLimit },
+      ...{ queueTimeoutMs: queueTimeoutUs / US_PER_MS, timeLimitMs: timeLimitUs / US_PER_MS },
+      memoryMb: inMb(memoryBytes),
+    },
+  };
+}
+
+/** @param seed of this replication. @throws CodedError `config-invalid` for what does not fit the trace. */
+export function prepare(
+  name: PlatformName,
+  pricing: Pricing,
+  scenario: Scenario,
+  trace: Trace,
+  seed: number,
+): Prepared {
+  switch (name) {
+    case 'functions':
+      return prepareFunctions(scenario, trace, seed);
+    case 'vm':
+      return prepareVm(scenario);
+    case 'paas':
+      return preparePaas(scenario, pricing, seed);
+    case 'vm-group':
+      return prepareGroup(scenario, pricing);
+    case 'containers':
+      return prepareContainers(scenario, pricing);
+    case 'ebb':
+      return prepareEbb(scenario, pricing, trace);
+  }
+}
