@@ -7,6 +7,7 @@ import { addFunctions } from './commands/functions.ts';
 import { addLedger } from './commands/ledger.ts';
 import { addPrices } from './commands/prices.ts';
 import { addServe } from './commands/serve.ts';
+import { addSettings } from './commands/settings.ts';
 import { addSimulate } from './commands/simulate.ts';
 import { Output, type Streams } from './output.ts';
 import { EBB_VERSION } from './version.ts';
@@ -31,6 +32,7 @@ function makeProgram(output: Output, streams: Streams): Command {
   addServe(program, output);
   addBuild(program, output);
   addFunctions(program, output);
+  addSettings(program, output);
   addLedger(program, output);
   addPrices(program, output);
   addSimulate(program, output);

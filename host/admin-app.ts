@@ -15,9 +15,11 @@ import {
 } from './admin-queries.ts';
 import { toBytes } from './config.ts';
 import { errorAnswer } from './error-response.ts';
+import { checkSettings } from './function-settings.ts';
 import type { Host } from './host.ts';
 import type { LedgerFilter } from './ledger.ts';
 import { billedQuantities, usageByFunction } from './ledger-totals.ts';
+import type { DeployedFunction } from './registry.ts';
 import { discardRest, readBody } from './request-body.ts';
 
 /** What the server gives with each request. */
@@ -27,6 +29,8 @@ type Env = {
 
 const PAGE_DEFAULT = 100;
 const PAGE_MAX = 1_000;
+/** Settings are short; a long list of places to reach still fits. */
+const SETTINGS_BYTES_MAX = 262_144;
 
 /** First line of an export: what follows, and in which form. */
 export const EXPORT_HEADER = { format: 'ebb-executions', formatVersion: 1 } as const;
@@ -41,27 +45,75 @@ function methodNotAllowed(allowed: string) {
   };
 }
 
+/** @throws CodedError `content-type-unsupported` */
+function checkContentType(context: Context<Env>, expected: string): void {
+  const type = context.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
+  if (type === expected) return;
+  throw new CodedError(
+    'content-type-unsupported',
+    `expected content-type ${expected}, got ${type ?? 'none'}`,
+  );
+}
+
+/** @throws CodedError `settings-invalid` */
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    throw new CodedError('settings-invalid', `expected settings as JSON: ${(thrown as Error).message}`);
+  }
+}
+
 function functionRoutes(app: Hono<Env>, host: Host): void {
-  app.get('/v1/functions', (context) => context.json({ functions: host.registry.list() }));
+  const described = (deployed: DeployedFunction) => ({
+    ...deployed,
+    settings: host.settings.effective(deployed.name),
+  });
+  app.get('/v1/functions', (context) => context.json({ functions: host.registry.list().map(described) }));
   app.all('/v1/functions', methodNotAllowed('GET'));
 
-  app.get('/v1/functions/:name', (context) => context.json(host.registry.get(context.req.param('name'))));
+  app.get('/v1/functions/:name', (context) =>
+    context.json(described(host.registry.get(context.req.param('name')))),
+  );
   app.put('/v1/functions/:name', async (context) => {
-    const type = context.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
-    if (type !== 'application/wasm') {
-      const got = type ?? 'none';
-      throw new CodedError('content-type-unsupported', `expected content-type application/wasm, got ${got}`);
-    }
+    checkContentType(context, 'application/wasm');
+    const query = context.req.query();
+    checkParameters(query, ['settings']);
+    const changes = checkSettings(parsedJson(query.settings ?? '{}'), host.config);
     const bytesMax = toBytes(host.config.componentMb);
     const { incoming, outgoing } = context.env;
     const bytes = await readBody(incoming, outgoing, bytesMax, 'component-too-large', 'a component');
-    const { deployed, isNew } = await host.deploy(context.req.param('name'), bytes);
-    return context.json(deployed, isNew ? 201 : 200);
+    const { deployed, isNew } = await host.deploy(context.req.param('name'), bytes, changes);
+    return context.json(described(deployed), isNew ? 201 : 200);
   });
   app.delete('/v1/functions/:name', async (context) => {
     return context.json(await host.remove(context.req.param('name')));
   });
   app.all('/v1/functions/:name', methodNotAllowed('GET, PUT, DELETE'));
+}
+
+function settingsRoutes(app: Hono<Env>, host: Host): void {
+  const path = '/v1/functions/:name/settings';
+  const shown = (name: string) => ({
+    name,
+    settings: host.settings.effective(name),
+    own: host.settings.own(name),
+  });
+  app.get(path, (context) => context.json(shown(host.registry.get(context.req.param('name')).name)));
+  app.put(path, async (context) => {
+    checkContentType(context, 'application/json');
+    const { name } = host.registry.get(context.req.param('name'));
+    const { incoming, outgoing } = context.env;
+    const body = await readBody(incoming, outgoing, SETTINGS_BYTES_MAX, 'request-too-large', 'settings');
+    await host.setSettings(name, checkSettings(parsedJson(Buffer.from(body).toString()), host.config));
+    return context.json(shown(name));
+  });
+  app.delete(path, async (context) => {
+    const name = context.req.param('name');
+    await host.setSettings(name, {});
+    return context.json(shown(name));
+  });
+  app.all(path, methodNotAllowed('GET, PUT, DELETE'));
 }
 
 /** Stops where the reader stops, and breaks off where reading fails: half an export must not look whole. */
@@ -129,6 +181,7 @@ export function adminApp(host: Host): Hono<Env> {
   });
   app.all('/healthz', methodNotAllowed('GET'));
   functionRoutes(app, host);
+  settingsRoutes(app, host);
   executionRoutes(app, host);
   moneyRoutes(app, host);
   app.notFound((context) => {

@@ -1,8 +1,10 @@
 /** The host's settings: defaults, then types, then cross-checks. All faults are reported at once. */
 import { CodedError } from '../metering/errors.ts';
+import { didYouMean } from '../metering/nearest.ts';
 import { BYTES_PER_MB } from '../metering/units.ts';
+import { parseRule, RULE_FORMS } from './outbound-rules.ts';
 
-/** Settings of a host; every limit holds for each function alike. */
+/** Settings of a host. What a function may set for itself (function-settings.ts) has its default and ceiling here. */
 export interface HostConfig {
   /** Address that both listeners bind to. */
   readonly bind: string;
@@ -26,14 +28,22 @@ export interface HostConfig {
   readonly responseMb: number;
   /** Largest component that can be deployed. */
   readonly componentMb: number;
+  /** Executions of one function at once. */
+  readonly concurrency: number;
   /** Requests that may wait for a worker; the next one is answered with 503. */
   readonly queueLimit: number;
   /** Longest that a request may wait for a worker. */
   readonly queueTimeoutMs: number;
   /** Compiled components kept in memory, by the size of their code. */
   readonly cacheMb: number;
-  /** Where guests may send requests: `host`, `host:port`, `*.domain` or `*`. Empty: nowhere. */
+  /** Where guests may send requests, as outbound-rules.ts reads them. Empty: nowhere. */
   readonly allowOutbound: readonly string[];
+  /** Outbound requests that one execution may send. */
+  readonly outboundRequests: number;
+  /** What is kept of what one execution prints. */
+  readonly logKb: number;
+  /** Days for which executions stay in the ledger; 0 keeps them for ever. */
+  readonly retentionDays: number;
   /** How long running requests may go on after the host was told to stop. */
   readonly drainTimeoutMs: number;
 }
@@ -65,14 +75,18 @@ export const NUMBER_SETTINGS = {
   requestMb: number(10, 0, 1_024, 'MB'),
   responseMb: number(10, 0, 1_024, 'MB'),
   componentMb: number(64, 1, 1_024, 'MB'),
+  // No host can have more threads: 256 workers, and 64 more while guests wait for others.
+  concurrency: number(320, 1, 320, 'executions'),
   queueLimit: number(1_000, 0, 1_000_000, 'requests'),
   queueTimeoutMs: number(10_000, 0, 3_600_000, 'ms'),
   cacheMb: number(256, 1, 65_536, 'MB'),
+  outboundRequests: number(1_000, 0, 1_000_000, 'requests'),
+  logKb: number(64, 0, 1_024, 'KB'),
+  retentionDays: number(0, 0, 36_500, 'days'),
   drainTimeoutMs: number(10_000, 0, 3_600_000, 'ms'),
 } as const satisfies Record<string, NumberSetting>;
 
 const TEXT_DEFAULTS = { bind: '127.0.0.1', dataDir: '.ebb' } as const;
-const OUTBOUND_PATTERN = /^(\*|(\*\.)?[a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?$/i;
 
 type Given = { readonly [Key in keyof HostConfig]?: HostConfig[Key] | undefined };
 
@@ -89,8 +103,6 @@ function numberFault(name: string, setting: NumberSetting, value: unknown): stri
 export function hostConfig(given: Given = {}): HostConfig {
   const faults: string[] = [];
   const patterns: unknown = given.allowOutbound ?? [];
-  if (!Array.isArray(patterns))
-    faults.push(`allowOutbound: expected a list, got ${JSON.stringify(patterns)}`);
   const allowOutbound: readonly unknown[] = Array.isArray(patterns) ? [...patterns] : [];
   const settings: Record<string, unknown> = { allowOutbound: Object.freeze(allowOutbound) };
   for (const [name, setting] of Object.entries<NumberSetting>(NUMBER_SETTINGS)) {
@@ -106,15 +118,11 @@ export function hostConfig(given: Given = {}): HostConfig {
       faults.push(`${name}: expected a text, got ${JSON.stringify(value)}`);
     settings[name] = value;
   }
-  const known = new Set(Object.keys(settings));
+  const known = Object.keys(settings);
   for (const name of Object.keys(given)) {
-    if (!known.has(name)) faults.push(`${name}: expected one of ${[...known].join(', ')}`);
+    if (!known.includes(name)) faults.push(unknownFault(name, known));
   }
-  for (const pattern of allowOutbound) {
-    if (typeof pattern !== 'string' || !OUTBOUND_PATTERN.test(pattern)) {
-      faults.push(`allowOutbound: expected host, host:port, *.domain or *, got ${JSON.stringify(pattern)}`);
-    }
-  }
+  faults.push(...ruleFaults(patterns));
   const config = Object.freeze(settings) as unknown as HostConfig;
   if (config.port !== 0 && config.port === config.adminPort) {
     faults.push(`adminPort: expected another port than the public one, got ${config.adminPort} for both`);
@@ -122,5 +130,17 @@ export function hostConfig(given: Given = {}): HostConfig {
   if (faults.length > 0) throw new CodedError('config-invalid', faults.join('; '), { faults });
   return config;
 }
+
+/** Faults of what should be a list of outbound rules. */
+export function ruleFaults(patterns: unknown): string[] {
+  if (!Array.isArray(patterns)) return [`allowOutbound: expected a list, got ${JSON.stringify(patterns)}`];
+  return patterns
+    .filter((pattern) => typeof pattern !== 'string' || !parseRule(pattern))
+    .map((pattern) => `allowOutbound: expected ${RULE_FORMS}, got ${JSON.stringify(pattern)}`);
+}
+
+/** Says what a setting that nobody knows was perhaps meant to be. */
+export const unknownFault = (name: string, known: readonly string[]): string =>
+  `${name}: expected one of ${known.join(', ')}${didYouMean(name, known)}`;
 
 export const toBytes = (megabytes: number): number => megabytes * BYTES_PER_MB;

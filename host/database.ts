@@ -40,6 +40,13 @@ const MIGRATIONS: readonly string[] = [
    ) STRICT;`,
   // What was deployed before is planned again, and toolchains make nothing that cannot have checks.
   `ALTER TABLE versions ADD COLUMN deadlines TEXT NOT NULL DEFAULT 'checks';`,
+  `CREATE TABLE function_settings (
+     name TEXT PRIMARY KEY,
+     settings TEXT NOT NULL
+   ) STRICT;`,
+  // Entries of an index end with the row's id, so that the first one is in the order of (functionName, id).
+  `CREATE INDEX executions_by_function ON executions (functionName);
+   CREATE INDEX executions_by_arrival ON executions (arrivedAtUs);`,
 ];
 
 function migrate(database: HostDatabase): void {

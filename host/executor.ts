@@ -4,8 +4,9 @@ import type { ExecutionRecord, Warmth } from '../metering/execution.ts';
 import type { CompiledComponent, ModuleCache } from './component/module-cache.ts';
 import type { Ledger } from './ledger.ts';
 import type { Registry } from './registry.ts';
+import type { SettingsStore } from './settings-store.ts';
 import type { RequestData, ResponseData } from './wasi/http-incoming.ts';
-import type { PoolRun, RunOptions, WorkerPool } from './worker-pool.ts';
+import type { Caller, PoolRun, WorkerPool } from './worker-pool.ts';
 
 /** A response that may be released: its record is committed under `executionId`. */
 export interface Executed {
@@ -37,37 +38,39 @@ export class Executor {
   readonly #cache: ModuleCache;
   readonly #pool: WorkerPool;
   readonly #ledger: Ledger;
-  readonly #memoryBytesLimit: number;
+  readonly #settings: SettingsStore;
 
   constructor(parts: {
     readonly registry: Registry;
     readonly cache: ModuleCache;
     readonly pool: WorkerPool;
     readonly ledger: Ledger;
-    readonly memoryBytesLimit: number;
+    readonly settings: SettingsStore;
   }) {
     this.#registry = parts.registry;
     this.#cache = parts.cache;
     this.#pool = parts.pool;
     this.#ledger = parts.ledger;
-    this.#memoryBytesLimit = parts.memoryBytesLimit;
+    this.#settings = parts.settings;
   }
 
   /**
    * Runs a function once in a fresh instance and records it.
    * @throws ExecutionError when the guest failed, CodedError when the request was refused.
    */
-  async execute(functionName: string, request: RequestData, options: RunOptions): Promise<Executed> {
+  async execute(functionName: string, request: RequestData, caller: Caller): Promise<Executed> {
     const arrivedMs = performance.now();
     const { version } = this.#registry.get(functionName);
-    const warmth: Warmth = this.#cache.has(version) ? 'cached' : 'cold';
+    const limits = this.#settings.limits(functionName);
+    const { memoryBytesMax } = limits;
+    const warmth: Warmth = this.#cache.has(version, memoryBytesMax) ? 'cached' : 'cold';
     // In one turn with the look-up: a deploy takes a version away only when no name runs it and nobody loads it.
-    const compiling = this.#cache.get(version);
+    const compiling = this.#cache.get(version, memoryBytesMax);
     const arrival: Arrival = {
       functionName,
       version,
       arrivedAtUs: Math.round((performance.timeOrigin + arrivedMs) * 1_000),
-      memoryBytesLimit: this.#memoryBytesLimit,
+      memoryBytesLimit: memoryBytesMax,
       bytesIn: request.body.length,
       warmth,
     };
@@ -76,7 +79,7 @@ export class Executor {
     try {
       const component: CompiledComponent = await compiling;
       loadedMs = performance.now();
-      ran = await this.#pool.run(component, request, options);
+      ran = await this.#pool.run(component, request, { ...caller, functionName, limits });
     } catch (thrown) {
       await this.#recordRefusal(arrival, inUs(performance.now() - arrivedMs), asCodedError(thrown));
       throw thrown;

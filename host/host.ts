@@ -1,21 +1,26 @@
 /** The host put together: store, cache, workers and ledger, without any socket. */
 import { CodedError } from '../metering/errors.ts';
 import { ArtifactStore } from './component/artifact-store.ts';
-import { ModuleCache } from './component/module-cache.ts';
-import { versionOf } from './component/plan.ts';
+import { compileModules, ModuleCache } from './component/module-cache.ts';
+import { type LinkPlan, versionOf } from './component/plan.ts';
 import { Planner } from './component/planner.ts';
 import { type HostConfig, toBytes } from './config.ts';
 import { type HostDatabase, openDatabase } from './database.ts';
 import { Executor } from './executor.ts';
+import { effectiveSettings, type OwnSettings } from './function-settings.ts';
 import { Ledger } from './ledger.ts';
 import { NestedCalls } from './nested-calls.ts';
-import { OutboundPolicy } from './outbound-policy.ts';
+import { type Resolver, systemResolver } from './outbound-access.ts';
 import { checkFunctionName, type DeployedFunction, Registry } from './registry.ts';
+import { Retention } from './retention.ts';
+import { SettingsStore } from './settings-store.ts';
 import { WorkerPool } from './worker-pool.ts';
 
-/** What a host needs from the world: a clock for deployments, and somewhere to tell its own mistakes. */
+/** What a host needs from the world. */
 export interface HostSurroundings {
   readonly nowMs: () => number;
+  /** Resolves the names that guests send requests to; the system's resolver when absent. */
+  readonly resolve?: Resolver;
   /** Told of every error that is no refusal: a mistake of Ebb or a failing machine. */
   readonly onInternal: (error: unknown) => void;
 }
@@ -26,11 +31,13 @@ interface HostParts {
   readonly store: ArtifactStore;
   readonly planner: Planner;
   readonly registry: Registry;
+  readonly settings: SettingsStore;
 }
 
 export class Host {
   readonly config: HostConfig;
   readonly registry: Registry;
+  readonly settings: SettingsStore;
   readonly ledger: Ledger;
   readonly executor: Executor;
   readonly nestedCalls = new NestedCalls();
@@ -40,12 +47,12 @@ export class Host {
   readonly #planner: Planner;
   readonly #cache: ModuleCache;
   readonly #pool: WorkerPool;
+  readonly #retention: Retention;
   readonly #nowMs: () => number;
   #deploys: Promise<unknown> = Promise.resolve();
   #draining = false;
 
   private constructor(config: HostConfig, world: HostSurroundings, parts: HostParts) {
-    const memoryBytesMax = toBytes(config.memoryMb);
     this.config = config;
     this.onInternal = world.onInternal;
     this.#nowMs = world.nowMs;
@@ -53,20 +60,21 @@ export class Host {
     this.#store = parts.store;
     this.#planner = parts.planner;
     this.registry = parts.registry;
+    this.settings = parts.settings;
     this.ledger = new Ledger(parts.database);
+    this.#retention = new Retention(this.ledger, config.retentionDays, world);
     this.#cache = new ModuleCache({
       store: parts.store,
-      memoryBytesMax,
       codeBytesMax: toBytes(config.cacheMb),
-      onEvict: (version) => this.#pool.unload(version),
+      onEvict: (key) => this.#pool.unload(key),
     });
-    this.#pool = this.#openPool(memoryBytesMax);
+    this.#pool = this.#openPool();
     this.executor = new Executor({
       registry: this.registry,
       cache: this.#cache,
       pool: this.#pool,
       ledger: this.ledger,
-      memoryBytesLimit: memoryBytesMax,
+      settings: this.settings,
     });
   }
 
@@ -76,11 +84,12 @@ export class Host {
     const database = openDatabase(dataDir);
     try {
       const registry = new Registry(database);
+      const settings = new SettingsStore(database, config, world.resolve ?? systemResolver);
       const planner = new Planner();
       const store = await ArtifactStore.open(dataDir, planner, toBytes(config.memoryMb), (version) =>
         registry.isUsed(version),
       );
-      return new Host(config, world, { database, store, planner, registry });
+      return new Host(config, world, { database, store, planner, registry, settings });
     } catch (thrown) {
       database.close();
       const reason = thrown instanceof Error ? thrown.message : String(thrown);
@@ -100,24 +109,40 @@ export class Host {
 
   /**
    * Deploys a component under a name. The version before serves until the new one is durable.
+   * @param changes settings of the function to change with it; the others stay as they are.
    * @returns `isNew` false when the name ran these very bytes already.
-   * @throws CodedError `name-invalid` or `component-*`
+   * @throws CodedError `name-invalid`, `settings-invalid` or `component-*`
    */
   deploy(
     name: string,
     bytes: Uint8Array,
+    changes: OwnSettings = {},
   ): Promise<{ readonly deployed: DeployedFunction; readonly isNew: boolean }> {
     checkFunctionName(name);
     return this.#inTurn(async () => {
       this.checkNotDraining();
       const before = this.registry.find(name);
       const isSame = before?.version === versionOf(bytes);
-      if (isSame && (await this.#store.isIntact(before.version))) return { deployed: before, isNew: false };
-      const plan = await this.#store.add(bytes);
-      if (isSame) return { deployed: before, isNew: false };
-      const deployed = this.registry.deploy(name, plan, this.#nowMs());
-      if (before) await this.#forgetUnused(before.version);
-      return { deployed, isNew: true };
+      const own = { ...this.settings.own(name), ...changes };
+      const { memoryMb } = effectiveSettings(own, this.config);
+      if (!isSame || !(await this.#store.isIntact(before.version))) {
+        const plan = await this.#store.add(bytes, toBytes(memoryMb));
+        if (!isSame) return { deployed: await this.#deployPlan(name, plan, own, before), isNew: true };
+      }
+      if (Object.keys(changes).length > 0) await this.#applySettings(before, own);
+      return { deployed: before, isNew: false };
+    });
+  }
+
+  /**
+   * Gives a function settings of its own in place of those it had; none to go back to the host's.
+   * They are durable when it resolves, and hold for the next request.
+   * @throws CodedError `function-unknown`, or `settings-invalid` when the component does not fit them.
+   */
+  setSettings(name: string, own: OwnSettings): Promise<void> {
+    return this.#inTurn(async () => {
+      this.checkNotDraining();
+      await this.#applySettings(this.registry.get(name), own);
     });
   }
 
@@ -125,7 +150,8 @@ export class Host {
   remove(name: string): Promise<DeployedFunction> {
     return this.#inTurn(async () => {
       this.checkNotDraining();
-      const removed = this.registry.remove(name);
+      const removed = this.registry.remove(name, () => this.settings.write(name, {}));
+      this.settings.remember(name, {});
       await this.#forgetUnused(removed.version);
       return removed;
     });
@@ -140,36 +166,62 @@ export class Host {
   async close(): Promise<void> {
     this.#draining = true;
     this.#planner.close();
+    this.#retention.close();
     await this.#deploys;
     await this.#pool.close();
     this.ledger.flush();
     this.#database.close();
   }
 
-  #openPool(memoryBytesMax: number): WorkerPool {
+  async #deployPlan(
+    name: string,
+    plan: LinkPlan,
+    own: OwnSettings,
+    before: DeployedFunction | undefined,
+  ): Promise<DeployedFunction> {
+    const writeSettings = () => this.settings.write(name, own);
+    const deployed = this.registry.deploy(name, plan, this.#nowMs(), writeSettings);
+    this.settings.remember(name, own);
+    if (before) await this.#forgetUnused(before.version);
+    return deployed;
+  }
+
+  async #applySettings({ name, version }: DeployedFunction, own: OwnSettings): Promise<void> {
+    const { memoryMb } = effectiveSettings(own, this.config);
+    if (memoryMb !== this.settings.effective(name).memoryMb) await this.#checkFits(version, memoryMb);
+    this.settings.write(name, own);
+    this.settings.remember(name, own);
+    await this.#forgetUnused(version);
+  }
+
+  /** @throws CodedError `settings-invalid` when a memory of the component starts larger than that. */
+  async #checkFits(version: string, memoryMb: number): Promise<void> {
+    const loaded = await this.#store.load(version);
+    try {
+      await compileModules(loaded, toBytes(memoryMb));
+    } catch (thrown) {
+      if (!(thrown instanceof CodedError) || thrown.code !== 'component-invalid') throw thrown;
+      throw new CodedError('settings-invalid', `memoryMb: ${memoryMb} does not fit: ${thrown.message}`);
+    }
+  }
+
+  #openPool(): WorkerPool {
     const { config, nestedCalls } = this;
-    const { workers, queueLimit, queueTimeoutMs, timeLimitMs, cpuLimitMs } = config;
-    const responseBytesMax = toBytes(config.responseMb);
+    const { workers, queueLimit } = config;
     return new WorkerPool({
       workers,
       queueLimit,
-      queueTimeoutMs,
-      timeLimitMs,
-      cpuLimitMs,
-      memoryBytesMax,
-      responseBytesMax,
-      outboundPolicy: new OutboundPolicy(config.allowOutbound),
-      outboundLimits: { responseBytesMax, timeoutMs: timeLimitMs },
       nestedCalls,
-      isKept: (version) => this.#cache.has(version),
+      isKept: (key) => this.#cache.keeps(key),
     });
   }
 
   /** The files go last: nobody finds the version any more, and those who have found it have loaded it. */
   async #forgetUnused(version: string): Promise<void> {
-    if (this.registry.isUsed(version)) return;
-    await this.#cache.forget(version);
-    await this.#store.remove(version);
+    const names = this.registry.namesOf(version);
+    const memoryLimits = names.map((name) => this.settings.limits(name).memoryBytesMax);
+    await this.#cache.forget(version, new Set(memoryLimits));
+    if (names.length === 0) await this.#store.remove(version);
   }
 
   /** Changes to the registry happen one after the other, so that each sees what the one before has done. */

@@ -80,21 +80,25 @@ export class Ledger {
   ): Promise<LedgerEntry[]> {
     const found: LedgerEntry[] = [];
     let below = Math.min(beforeId, this.#lastId() + 1);
-    while (below > 1 && found.length < limit) {
+    for (;;) {
+      below = this.#lastIdBelow(filter, below) + 1;
+      if (below === 1 || found.length >= limit) return found;
       const from = Math.max(1, below - SPAN_IDS);
       const columns = `id, ${RECORD_COLUMNS}, log`;
       const query = { columns, order: 'DESC', limit: limit - found.length } as const;
       found.push(...this.#select<LedgerEntry>(filter, from, below, query));
       below = from;
-      if (below > 1 && found.length < limit) await nextTurn();
+      if (found.length < limit) await nextTurn();
     }
-    return found;
   }
 
   /** All records that are there when it begins, oldest first, in chunks; other work runs in between. */
   async *read(filter: LedgerFilter): AsyncGenerator<readonly ExecutionRecord[]> {
     const last = this.#lastId();
-    for (let from = 1; from <= last; from += SPAN_IDS) {
+    for (let next = 1; ; next += SPAN_IDS) {
+      const from = this.#firstIdFrom(filter, next);
+      if (from > last) return;
+      next = from;
       const below = Math.min(from + SPAN_IDS, last + 1);
       const query = { columns: RECORD_COLUMNS, order: 'ASC', limit: SPAN_IDS } as const;
       const chunk = this.#select<ExecutionRecord>(filter, from, below, query);
@@ -108,6 +112,37 @@ export class Ledger {
       .prepare<[], { id: number | null }>('SELECT max(id) AS id FROM executions')
       .get();
     return row?.id ?? 0;
+  }
+
+  /**
+   * Deletes entries that arrived before a time, oldest first and few at a time. The newest entry of all stays: ids
+   * count on from it.
+   * @returns how many were deleted; fewer than `limit` when no more are left.
+   */
+  deleteBefore(arrivedAtUs: number, limit: number): number {
+    const oldest = `SELECT id FROM executions INDEXED BY executions_by_arrival
+      WHERE arrivedAtUs < ? AND id < ? ORDER BY arrivedAtUs LIMIT ?`;
+    const statement = this.#database.prepare(`DELETE FROM executions WHERE id IN (${oldest})`);
+    return statement.run(arrivedAtUs, this.#lastId(), limit).changes;
+  }
+
+  /** The first id from this one on that may pass the filter; Infinity when there is none. */
+  #firstIdFrom({ functionName }: LedgerFilter, id: number): number {
+    const where = functionName === undefined ? '' : 'AND functionName = ?';
+    const sql = `SELECT id FROM executions WHERE id >= ? ${where} ORDER BY id LIMIT 1`;
+    return this.#idOf(sql, id, functionName) ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** The last id below this one that may pass the filter; 0 when there is none. */
+  #lastIdBelow({ functionName }: LedgerFilter, id: number): number {
+    const where = functionName === undefined ? '' : 'AND functionName = ?';
+    const sql = `SELECT id FROM executions WHERE id < ? ${where} ORDER BY id DESC LIMIT 1`;
+    return this.#idOf(sql, id, functionName) ?? 0;
+  }
+
+  #idOf(sql: string, id: number, functionName: string | undefined): number | undefined {
+    const values = functionName === undefined ? [id] : [id, functionName];
+    return this.#database.prepare<(string | number)[], { id: number }>(sql).get(...values)?.id;
   }
 
   /** Entries with an id from `fromId` to below `belowId`: never more rows than that are looked at. */
@@ -125,8 +160,9 @@ export class Ledger {
       values.push(value);
     };
     add('functionName = ?', filter.functionName);
-    add('arrivedAtUs >= ?', filter.fromUs);
-    add('arrivedAtUs < ?', filter.toUs);
+    // With a sign in front, SQLite looks them up by id, which is what bounds the rows.
+    add('+arrivedAtUs >= ?', filter.fromUs);
+    add('+arrivedAtUs < ?', filter.toUs);
     const where = conditions.join(' AND ');
     const sql = `SELECT ${query.columns} FROM executions WHERE ${where} ORDER BY id ${query.order} LIMIT ?`;
     return this.#database.prepare<(string | number)[], Row>(sql).all(...values, query.limit);

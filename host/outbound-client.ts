@@ -1,8 +1,10 @@
 /** Sends guests' outbound requests from the serving thread and maps what goes wrong to wasi:http error codes. */
 import http from 'node:http';
 import https from 'node:https';
-import type { Socket } from 'node:net';
-import type { OutboundPolicy } from './outbound-policy.ts';
+import { isIP, type Socket } from 'node:net';
+import { type OutboundAccess, PROHIBITED } from './outbound-access.ts';
+import { destinationOf } from './outbound-policy.ts';
+import type { Destination } from './outbound-rules.ts';
 import type { ErrorCodeCase } from './wasi/http-bodies.ts';
 import type { OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
 
@@ -21,6 +23,7 @@ const BY_NODE_CODE: Readonly<Record<string, ErrorCodeCase>> = {
   ENETUNREACH: { tag: 'destination-unavailable' },
   ENOTFOUND: { tag: 'DNS-error', val: { rcode: 'NXDOMAIN', infoCode: undefined } },
   EAI_AGAIN: { tag: 'DNS-timeout' },
+  [PROHIBITED]: { tag: 'destination-IP-prohibited' },
   ERR_INVALID_URL: { tag: 'HTTP-request-URI-invalid' },
   HPE_INVALID_CONSTANT: { tag: 'HTTP-protocol-error' },
   HPE_HEADER_OVERFLOW: { tag: 'HTTP-response-header-section-size', val: undefined },
@@ -31,13 +34,17 @@ function toErrorCode(error: Error & { readonly code?: string }): ErrorCodeCase {
   if (BY_NODE_CODE[code]) return BY_NODE_CODE[code];
   if (/^(CERT_|DEPTH_|UNABLE_TO_|SELF_SIGNED|ERR_TLS_CERT)/.test(code))
     return { tag: 'TLS-certificate-error' };
+  if (code.startsWith('EAI_') || code === 'ENODATA')
+    return { tag: 'DNS-error', val: { rcode: undefined, infoCode: undefined } };
   if (code.startsWith('HPE_')) return { tag: 'HTTP-protocol-error' };
   return { tag: 'internal-error', val: error.message };
 }
 
 const failed = (error: ErrorCodeCase): OutboundAnswer => ({ tag: 'err', error });
 
+/** An authority is a host and perhaps a port: what else a URL takes for one is there to mislead. */
 function toUrl({ scheme, authority }: OutboundRequest): URL | undefined {
+  if (/[@\\]/.test(authority)) return undefined;
   return URL.parse(`${scheme}://${authority}/`) ?? undefined;
 }
 
@@ -88,7 +95,7 @@ function collect(
 }
 
 export interface OutboundOptions {
-  readonly policy: OutboundPolicy;
+  readonly access: OutboundAccess;
   readonly limits: OutboundLimits;
   /** Ends the request when nobody waits for the answer any more. */
   readonly signal: AbortSignal;
@@ -97,9 +104,19 @@ export interface OutboundOptions {
 }
 
 /** Watches the connection from the moment when it stands. */
-function watchConnection(sent: http.ClientRequest, onConnected: OutboundOptions['onConnected']): void {
+function watchConnection(
+  sent: http.ClientRequest,
+  onConnected: OutboundOptions['onConnected'],
+  mayConnect: (address: string) => boolean,
+  fail: (error: ErrorCodeCase) => void,
+): void {
   sent.once('socket', (socket: Socket) => {
-    const connected = () => sent.once('close', onConnected(socket));
+    const connected = () => {
+      // The last word, whatever way the connection was made.
+      const address = socket.remoteAddress;
+      if (address !== undefined && !mayConnect(address)) fail({ tag: 'destination-IP-prohibited' });
+      else sent.once('close', onConnected(socket));
+    };
     if (socket.connecting) socket.once('connect', connected);
     else connected();
   });
@@ -141,11 +158,16 @@ export async function sendOutbound(
   options: OutboundOptions,
 ): Promise<OutboundAnswer> {
   const url = toUrl(request);
-  if (!url?.hostname) return failed({ tag: 'HTTP-request-URI-invalid' });
-  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80);
-  if (!options.policy.allows(url.hostname, port)) return failed({ tag: 'HTTP-request-denied' });
+  const destination = url && destinationOf(url);
+  if (!destination) return failed({ tag: 'HTTP-request-URI-invalid' });
+  const { policy } = options.access;
+  if (!policy.allows(destination)) return failed({ tag: 'HTTP-request-denied' });
+  const { host } = destination;
+  // Node resolves names only, so an address has to be looked at here.
+  if (isIP(host) !== 0 && !policy.mayConnect(destination, host))
+    return failed({ tag: 'destination-IP-prohibited' });
   try {
-    return await exchange(request, url, options);
+    return await exchange(request, url, destination, options);
   } catch (thrown) {
     return failed(toErrorCode(thrown instanceof Error ? thrown : new Error(String(thrown))));
   }
@@ -154,18 +176,21 @@ export async function sendOutbound(
 function exchange(
   request: OutboundRequest,
   url: URL,
-  { limits, signal, onConnected }: OutboundOptions,
+  destination: Destination,
+  { access, limits, signal, onConnected }: OutboundOptions,
 ): Promise<OutboundAnswer> {
   return new Promise((resolve) => {
     const { request: open } = url.protocol === 'https:' ? https : http;
     const { method } = request;
     const path = pathOf(request);
-    const sent = open(url, { method, path, headers: sentHeaders(request, url), signal });
+    const connection = { agent: access.agentFor(destination), lookup: access.lookupFor(destination) };
+    const sent = open(url, { method, path, headers: sentHeaders(request, url), signal, ...connection });
     const fail = (error: ErrorCodeCase) => {
       resolve(failed(error));
       sent.destroy();
     };
-    watchConnection(sent, onConnected);
+    const mayConnect = (address: string) => access.policy.mayConnect(destination, address);
+    watchConnection(sent, onConnected, mayConnect, fail);
     limitTime(sent, request, limits.timeoutMs, fail);
     // Where a response never comes as one: an upgrade, or a tunnel that nobody asked for.
     const onClose = () => resolve(failed({ tag: 'HTTP-protocol-error' }));

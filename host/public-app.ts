@@ -4,7 +4,6 @@
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { CodedError } from '../metering/errors.ts';
-import { toBytes } from './config.ts';
 import { errorAnswer } from './error-response.ts';
 import type { Executed } from './executor.ts';
 import type { Host } from './host.ts';
@@ -80,13 +79,12 @@ function goneSignal(outgoing: ServerResponse): AbortSignal {
 }
 
 export function publicApp(host: Host): RequestListener {
-  const requestBytesMax = toBytes(host.config.requestMb);
-
   const run = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     host.checkNotDraining();
     checkHostHeader(incoming);
     const { name, pathWithQuery, authority } = targetOf(incoming.url ?? '');
     host.registry.get(name);
+    const { requestBytesMax } = host.settings.limits(name);
     const signal = goneSignal(outgoing);
     const level = host.nestedCalls.levelOf(incoming.socket);
     const request: RequestData = {

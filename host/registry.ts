@@ -82,8 +82,11 @@ export class Registry {
     throw new CodedError('function-unknown', `no function ${JSON.stringify(name)} is deployed here`);
   }
 
-  /** Lets a name run a planned component from now on. Durable when it returns. */
-  deploy(name: string, plan: LinkPlan, deployedAtMs: number): DeployedFunction {
+  /**
+   * Lets a name run a planned component from now on. Durable when it returns.
+   * @param also what is to be written with it, or not at all.
+   */
+  deploy(name: string, plan: LinkPlan, deployedAtMs: number, also: () => void): DeployedFunction {
     const { version, componentBytes, imports, exports, linking, deadlines } = plan;
     this.#database.transaction(() => {
       this.#database
@@ -93,6 +96,7 @@ export class Registry {
         .prepare('INSERT OR REPLACE INTO functions VALUES (?, ?, ?)')
         .run(name, version, deployedAtMs);
       this.#database.exec(FORGET_UNUSED);
+      also();
     })();
     const deployed = {
       name,
@@ -109,11 +113,12 @@ export class Registry {
   }
 
   /** @throws CodedError `function-unknown` */
-  remove(name: string): DeployedFunction {
+  remove(name: string, also: () => void): DeployedFunction {
     const removed = this.get(name);
     this.#database.transaction(() => {
       this.#database.prepare('DELETE FROM functions WHERE name = ?').run(name);
       this.#database.exec(FORGET_UNUSED);
+      also();
     })();
     this.#functions.delete(name);
     return removed;
@@ -121,6 +126,12 @@ export class Registry {
 
   /** Whether any name still runs this version. */
   isUsed(version: string): boolean {
-    return [...this.#functions.values()].some((deployed) => deployed.version === version);
+    return this.namesOf(version).length > 0;
+  }
+
+  /** The names that run this version. */
+  namesOf(version: string): readonly string[] {
+    const all = [...this.#functions.values()];
+    return all.filter((deployed) => deployed.version === version).map(({ name }) => name);
   }
 }

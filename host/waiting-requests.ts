@@ -1,70 +1,163 @@
-/** Requests that wait for a thread: first come, first served within a level, deeper levels first. */
+/**
+ * Requests that wait for a thread, and how many of each function run: deeper levels first, within a level the
+ * functions in turn, within a function first come, first served. Who may do what is decided in metering/policy.ts.
+ */
 import type { CodedError } from '../metering/errors.ts';
+import { takesTurns } from '../metering/policy.ts';
 
 /** One waiting request; `start` or `refuse` is called once. */
 export interface Waiting<Slot> {
+  readonly functionName: string;
   readonly level: number;
+  /** Executions of the function that may run at once on this level. */
+  readonly concurrency: number;
+  readonly queueTimeoutMs: number;
   /** By `performance.now()`. */
   readonly enqueuedMs: number;
   readonly start: (slot: Slot) => void;
   readonly refuse: (error: CodedError) => void;
 }
 
+/** One function on one level. Levels count apart: a function that waits for itself would wait for ever. */
+interface Lane<Slot> {
+  readonly functionName: string;
+  /** In the order of arrival. */
+  readonly waiting: Set<Waiting<Slot>>;
+  running: number;
+  concurrency: number;
+}
+
+interface Level<Slot> {
+  readonly lanes: Map<string, Lane<Slot>>;
+  /** Those that take part in the round, the next one first. */
+  readonly round: Set<Lane<Slot>>;
+  waiting: number;
+}
+
+const NOTHING = { queued: 0, running: 0 } as const;
+
 export class WaitingRequests<Slot> {
-  /** By level; each set in the order of arrival. */
-  readonly #queues: readonly Set<Waiting<Slot>>[];
+  readonly #levels: readonly Level<Slot>[];
 
   constructor(levelMax: number) {
-    this.#queues = Array.from({ length: levelMax + 1 }, () => new Set());
-  }
-
-  get size(): number {
-    return this.countFrom(0);
+    this.#levels = Array.from({ length: levelMax + 1 }, () => {
+      return { lanes: new Map(), round: new Set(), waiting: 0 };
+    });
   }
 
   /** How many wait at this level or a deeper one: those that are served before a new one of this level. */
   countFrom(level: number): number {
     let count = 0;
-    for (let at = level; at < this.#queues.length; at++) count += this.#queues[at]?.size ?? 0;
+    for (let at = level; at < this.#levels.length; at++) count += this.#at(at).waiting;
     return count;
   }
 
-  add(waiting: Waiting<Slot>): void {
-    this.#queues[waiting.level]?.add(waiting);
+  /** How many of those could start if there were threads for them; `atMost` is enough to know. */
+  startableFrom(level: number, atMost: number): number {
+    let count = 0;
+    for (let at = level; at < this.#levels.length; at++) {
+      for (const { waiting, running, concurrency } of this.#at(at).round) {
+        if (count >= atMost) return atMost;
+        count += Math.min(waiting.size, concurrency - running);
+      }
+    }
+    return Math.min(count, atMost);
   }
 
-  remove(waiting: Waiting<Slot>): boolean {
-    return this.#queues[waiting.level]?.delete(waiting) ?? false;
+  /** How many of a function wait and run on a level. */
+  stateOf(level: number, functionName: string): { readonly queued: number; readonly running: number } {
+    const lane = this.#at(level).lanes.get(functionName);
+    return lane ? { queued: lane.waiting.size, running: lane.running } : NOTHING;
+  }
+
+  /** The function that has most requests waiting on a level, how many, and the newest of them. */
+  longestOf(level: number): { readonly queued: number; readonly newest: () => Waiting<Slot> } | undefined {
+    let longest = new Set<Waiting<Slot>>();
+    for (const { waiting } of this.#at(level).lanes.values())
+      if (waiting.size > longest.size) longest = waiting;
+    if (longest.size === 0) return undefined;
+    return { queued: longest.size, newest: () => [...longest].at(-1) as Waiting<Slot> };
+  }
+
+  add(waiting: Waiting<Slot>): void {
+    const level = this.#at(waiting.level);
+    const { functionName, concurrency } = waiting;
+    const lane = level.lanes.get(functionName) ?? {
+      functionName,
+      waiting: new Set<Waiting<Slot>>(),
+      running: 0,
+      concurrency,
+    };
+    level.lanes.set(functionName, lane);
+    lane.concurrency = concurrency;
+    lane.waiting.add(waiting);
+    level.waiting++;
+    this.#keepInRound(level, lane);
   }
 
   /** The one to serve next among the levels that may start. */
   first(mayStart: (level: number) => boolean): Waiting<Slot> | undefined {
-    for (let level = this.#queues.length - 1; level >= 0; level--) {
-      const queue = this.#queues[level];
-      if (queue && queue.size > 0 && mayStart(level)) return queue.values().next().value;
+    for (let at = this.#levels.length - 1; at >= 0; at--) {
+      const { round } = this.#at(at);
+      if (round.size === 0 || !mayStart(at)) continue;
+      const [lane] = round as Set<Lane<Slot>>;
+      return lane?.waiting.values().next().value;
     }
     return undefined;
   }
 
-  /** Does nothing where it no longer waits. */
-  refuse(waiting: Waiting<Slot>, error: CodedError): void {
-    if (this.remove(waiting)) waiting.refuse(error);
+  /** From now on it runs, and its function is the last of the round. */
+  begin(waiting: Waiting<Slot>): void {
+    const level = this.#at(waiting.level);
+    const lane = level.lanes.get(waiting.functionName);
+    if (!lane?.waiting.delete(waiting)) return;
+    level.waiting--;
+    lane.running++;
+    level.round.delete(lane);
+    this.#keepInRound(level, lane);
   }
 
-  /** Refuses from the front of each level for as long as `isOver` holds. */
-  refuseWhere(isOver: (waiting: Waiting<Slot>) => boolean, error: () => CodedError): void {
-    for (const queue of this.#queues) {
-      for (const waiting of queue) {
-        if (!isOver(waiting)) break;
-        this.refuse(waiting, error());
+  /** What began has ended. */
+  end({ level: at, functionName }: Waiting<Slot>): void {
+    const level = this.#at(at);
+    const lane = level.lanes.get(functionName);
+    if (!lane) return;
+    lane.running--;
+    this.#keepInRound(level, lane);
+  }
+
+  /** Does nothing where it no longer waits. */
+  refuse(waiting: Waiting<Slot>, error: CodedError): void {
+    const level = this.#at(waiting.level);
+    const lane = level.lanes.get(waiting.functionName);
+    if (!lane?.waiting.delete(waiting)) return;
+    level.waiting--;
+    this.#keepInRound(level, lane);
+    waiting.refuse(error);
+  }
+
+  /** Refuses from the front of each function's queue for as long as there is an error for it. */
+  refuseWhere(errorFor: (waiting: Waiting<Slot>) => CodedError | undefined): void {
+    for (const { lanes } of this.#levels) {
+      for (const { waiting: queue } of [...lanes.values()]) {
+        for (const waiting of queue) {
+          const error = errorFor(waiting);
+          if (!error) break;
+          this.refuse(waiting, error);
+        }
       }
     }
   }
 
-  refuseAll(error: CodedError): void {
-    this.refuseWhere(
-      () => true,
-      () => error,
-    );
+  #at(level: number): Level<Slot> {
+    return this.#levels[level] as Level<Slot>;
+  }
+
+  #keepInRound({ lanes, round }: Level<Slot>, lane: Lane<Slot>): void {
+    const { functionName, waiting, running, concurrency } = lane;
+    // A set keeps the place of what it has already.
+    if (takesTurns({ queued: waiting.size, running, concurrencyLimit: concurrency })) round.add(lane);
+    else round.delete(lane);
+    if (waiting.size === 0 && running === 0) lanes.delete(functionName);
   }
 }

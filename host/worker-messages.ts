@@ -21,15 +21,26 @@ export interface WorkerStart {
   readonly shared: SharedArrayBuffer;
   /** The cells through which what it runs is limited. */
   readonly limits: WebAssembly.Memory;
+}
+
+/** What a thread itself holds one execution to, and the limits that it names when they were passed. */
+export interface WorkerLimits {
   readonly responseBytesMax: number;
+  /** What is kept of what the guest prints. */
+  readonly logBytesMax: number;
   readonly timeLimitMs: number;
   readonly cpuLimitMs: number;
 }
 
 export type ToWorker =
   | { readonly type: 'load'; readonly component: CompiledComponent }
-  | { readonly type: 'unload'; readonly version: string }
-  | { readonly type: 'run'; readonly version: string; readonly request: RequestData };
+  | { readonly type: 'unload'; readonly key: string }
+  | {
+      readonly type: 'run';
+      readonly key: string;
+      readonly request: RequestData;
+      readonly limits: WorkerLimits;
+    };
 
 export type FromWorker =
   | { readonly type: 'ready' }

@@ -1,11 +1,13 @@
 /**
- * Runs requests on worker threads: bounded first-come queues in front, a fresh thread behind for each one that had
- * to be cut off. Knows nothing of functions, records or HTTP.
+ * Runs requests on worker threads: bounded queues in front that functions share fairly, a fresh thread behind for each
+ * one that had to be cut off. Knows functions by their names and limits only, nothing of records or HTTP.
  */
 import { CodedError } from '../metering/errors.ts';
-import { admit, waitedTooLong } from '../metering/policy.ts';
+import { waitedTooLong } from '../metering/policy.ts';
 import type { CompiledComponent } from './component/module-cache.ts';
 import { NESTED_LEVELS_MAX } from './nested-calls.ts';
+import { letIn } from './pool-admission.ts';
+import type { RunLimits } from './run-limits.ts';
 import { type Waiting, WaitingRequests } from './waiting-requests.ts';
 import type { RequestData } from './wasi/http-incoming.ts';
 import type { RunResult } from './worker-messages.ts';
@@ -14,10 +16,10 @@ import { type SlotSettings, WorkerSlot } from './worker-slot.ts';
 export interface PoolSettings extends SlotSettings {
   /** Threads that may compute at once. */
   readonly workers: number;
+  /** Requests of all functions that may wait. */
   readonly queueLimit: number;
-  readonly queueTimeoutMs: number;
-  /** Whether threads should keep this component for later requests. */
-  readonly isKept: (version: string) => boolean;
+  /** Whether threads should keep this compiled component for later requests. */
+  readonly isKept: (key: string) => boolean;
 }
 
 /**
@@ -32,11 +34,17 @@ const SPARE_IDLE_MS = 5_000;
 /** Threads that may fail to start in a row before requests are refused rather than kept waiting. */
 const FAILED_STARTS_MAX = 5;
 
-export interface RunOptions {
+/** Who waits for a run. */
+export interface Caller {
   /** How many functions of this host wait for this one: 0 for a request from outside. */
   readonly level: number;
   /** Takes the request out of the queue again; a run that has begun goes on. */
   readonly signal?: AbortSignal;
+}
+
+export interface RunOptions extends Caller {
+  readonly functionName: string;
+  readonly limits: RunLimits;
 }
 
 /** A finished run and when it left the queue, by `performance.now()`. */
@@ -45,27 +53,31 @@ export interface PoolRun {
   readonly dispatchedMs: number;
 }
 
+/** A thread that was given to a request, and what is to be called when the request has ended. */
+interface Turn {
+  readonly slot: WorkerSlot;
+  readonly onEnd: () => void;
+}
+
+/** How often requests that wait are looked through. */
+const SWEEP_MS_MIN = 10;
+const SWEEP_MS_MAX = 1_000;
+
 const stopping = (): CodedError => new CodedError('host-draining', 'the host is stopping');
 
 export class WorkerPool {
   readonly #settings: PoolSettings;
   readonly #slots = new Set<WorkerSlot>();
   readonly #waiting = new WaitingRequests<WorkerSlot>(NESTED_LEVELS_MAX);
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  #sweepMs = Number.POSITIVE_INFINITY;
   #failedStarts = 0;
   #closed = false;
 
   constructor(settings: PoolSettings) {
     this.#settings = settings;
     for (let count = 0; count < settings.workers; count++) this.#addSlot();
-    // One sweep for all, not a timer for each request.
-    const sweepMs = Math.max(10, Math.min(1_000, settings.queueTimeoutMs / 4));
-    this.#timer = setInterval(() => this.#sweep(), sweepMs);
-    this.#timer.unref();
-  }
-
-  get queued(): number {
-    return this.#waiting.size;
+    this.#sweepAtLeastEvery(SWEEP_MS_MAX);
   }
 
   /**
@@ -73,44 +85,52 @@ export class WorkerPool {
    * @throws CodedError `queue-full`, `queue-timeout`, `client-closed`, `request-invalid` or `host-draining`.
    */
   async run(component: CompiledComponent, request: RequestData, options: RunOptions): Promise<PoolRun> {
-    const slot = await this.#slotFor(options);
+    const { slot, onEnd } = await this.#turnFor(options);
     const dispatchedMs = performance.now();
-    const result = await slot.run(component, request, options.level);
-    const { version } = component.plan;
-    if (!this.#settings.isKept(version)) slot.unload(version);
+    const { limits, level } = options;
+    const result = await slot.run(component, { request, limits, level, onEnd });
+    if (!this.#settings.isKept(component.key)) slot.unload(component.key);
     return { result, dispatchedMs };
   }
 
   /** Makes every thread forget a component. */
-  unload(version: string): void {
-    for (const slot of this.#slots) slot.unload(version);
+  unload(key: string): void {
+    for (const slot of this.#slots) slot.unload(key);
   }
 
   /** Ends all threads; what still waits is refused, and what runs is interrupted. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
-    this.#waiting.refuseAll(stopping());
+    this.#waiting.refuseWhere(stopping);
     await Promise.all([...this.#slots].map((slot) => slot.terminate()));
   }
 
-  #slotFor({ level, signal }: RunOptions): Promise<WorkerSlot> {
+  #turnFor({ functionName, level, limits, signal }: RunOptions): Promise<Turn> {
     if (this.#closed) throw stopping();
     if (signal?.aborted) throw clientGone();
     if (level > NESTED_LEVELS_MAX) {
       const message = `expected functions that call each other at most ${NESTED_LEVELS_MAX} levels deep, got a deeper call`;
       throw new CodedError('request-invalid', message);
     }
-    this.#checkAdmission(level);
+    letIn({ functionName, level, limits }, this.#waiting as WaitingRequests<unknown>, {
+      computing: this.#count((slot) => slot.isComputing),
+      vacant: Math.max(0, this.#vacant(level)),
+      queueLimit: this.#settings.queueLimit,
+    });
+    this.#sweepAtLeastEvery(limits.queueTimeoutMs / 4);
     return new Promise((resolve, reject) => {
       const withdraw = () => this.#waiting.refuse(waiting, clientGone());
       const settled = () => signal?.removeEventListener('abort', withdraw);
       const waiting: Waiting<WorkerSlot> = {
+        functionName,
         level,
+        concurrency: limits.concurrency,
+        queueTimeoutMs: limits.queueTimeoutMs,
         enqueuedMs: performance.now(),
         start: (slot) => {
           settled();
-          resolve(slot);
+          resolve({ slot, onEnd: () => this.#waiting.end(waiting) });
         },
         refuse: (error) => {
           settled();
@@ -121,23 +141,6 @@ export class WorkerPool {
       this.#waiting.add(waiting);
       this.#dispatch();
     });
-  }
-
-  /** Those that a thread could take now, or as soon as it has started, are not yet in anybody's way. */
-  #checkAdmission(level: number): void {
-    const { queueLimit } = this.#settings;
-    const running = this.#count((slot) => slot.isComputing);
-    const vacant = Math.max(0, this.#vacant(level));
-    const ahead = this.#waiting.countFrom(level);
-    const queued = Math.max(0, ahead - vacant);
-    const state = {
-      running: running + Math.min(ahead, vacant),
-      concurrencyLimit: running + vacant,
-      queued,
-      queueLimit,
-    };
-    if (admit(state) !== 'reject') return;
-    throw new CodedError('queue-full', `expected fewer than ${queueLimit} waiting requests, got ${queued}`);
   }
 
   #count(is: (slot: WorkerSlot) => boolean): number {
@@ -167,7 +170,7 @@ export class WorkerPool {
         this.#grow();
         return;
       }
-      this.#waiting.remove(waiting);
+      this.#waiting.begin(waiting);
       slot.claim();
       waiting.start(slot);
     }
@@ -175,7 +178,8 @@ export class WorkerPool {
 
   #grow(): void {
     const { workers } = this.#settings;
-    const missing = Math.min(this.queued, workers - this.#count((slot) => slot.isComputing));
+    const computing = this.#count((slot) => slot.isComputing);
+    const missing = this.#waiting.startableFrom(0, Math.max(0, workers - computing));
     const starting = this.#count((slot) => slot.isStarting);
     const room = workers + WAITING_WORKERS_MAX - this.#slots.size;
     for (let count = Math.min(missing - starting, room); count > 0; count--) this.#addSlot();
@@ -209,18 +213,27 @@ export class WorkerPool {
     if (this.#failedStarts < FAILED_STARTS_MAX) return false;
     this.#failedStarts = 0;
     const message = `no worker thread can start: ${FAILED_STARTS_MAX} failed in a row`;
-    this.#waiting.refuseAll(new CodedError('internal', message));
+    this.#waiting.refuseWhere(() => new CodedError('internal', message));
     return true;
+  }
+
+  /** One sweep for all, not a timer for each request: as often as the shortest wait that was seen needs it. */
+  #sweepAtLeastEvery(intervalMs: number): void {
+    const sweepMs = Math.max(SWEEP_MS_MIN, intervalMs);
+    if (sweepMs >= this.#sweepMs) return;
+    this.#sweepMs = sweepMs;
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.#sweep(), sweepMs);
+    this.#timer.unref();
   }
 
   #sweep(): void {
     const nowMs = performance.now();
-    const { queueTimeoutMs } = this.#settings;
-    const message = `expected a free worker within ${queueTimeoutMs} ms, got none`;
-    this.#waiting.refuseWhere(
-      ({ enqueuedMs }) => waitedTooLong((nowMs - enqueuedMs) * 1_000, queueTimeoutMs * 1_000),
-      () => new CodedError('queue-timeout', message),
-    );
+    this.#waiting.refuseWhere(({ enqueuedMs, queueTimeoutMs }) => {
+      if (!waitedTooLong((nowMs - enqueuedMs) * 1_000, queueTimeoutMs * 1_000)) return undefined;
+      const message = `expected a free worker within ${queueTimeoutMs} ms, got none`;
+      return new CodedError('queue-timeout', message);
+    });
     this.#retireSpares(nowMs - SPARE_IDLE_MS);
     this.#dispatch();
   }

@@ -3,8 +3,8 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import { LimitCells, type StopReason } from './component/limit-cells.ts';
 import type { CompiledComponent } from './component/module-cache.ts';
 import type { NestedCalls } from './nested-calls.ts';
-import { type OutboundLimits, sendOutbound } from './outbound-client.ts';
-import type { OutboundPolicy } from './outbound-policy.ts';
+import { sendOutbound } from './outbound-client.ts';
+import type { RunLimits } from './run-limits.ts';
 import { siblingModule } from './sibling-module.ts';
 import type { RequestData } from './wasi/http-incoming.ts';
 import type { OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
@@ -21,13 +21,17 @@ import {
 } from './worker-messages.ts';
 
 export interface SlotSettings {
-  readonly timeLimitMs: number;
-  readonly cpuLimitMs: number;
-  readonly memoryBytesMax: number;
-  readonly responseBytesMax: number;
-  readonly outboundPolicy: OutboundPolicy;
-  readonly outboundLimits: OutboundLimits;
   readonly nestedCalls: NestedCalls;
+}
+
+/** One execution to run. */
+export interface SlotRun {
+  readonly request: RequestData;
+  readonly limits: RunLimits;
+  /** How many functions of this host wait for this one. */
+  readonly level: number;
+  /** Called once when it has ended, whatever way, before the thread takes another. */
+  readonly onEnd: () => void;
 }
 
 /** Outbound requests that one execution may have under way at once. */
@@ -38,6 +42,7 @@ const STOP_GRACE_MS = 500;
 
 interface Running {
   readonly level: number;
+  readonly limits: RunLimits;
   readonly startedMs: number;
   readonly hasChecks: boolean;
   readonly timers: Set<NodeJS.Timeout>;
@@ -45,6 +50,7 @@ interface Running {
   abort: AbortController | undefined;
   readonly finish: (result: RunResult) => void;
   outboundPending: number;
+  outboundSent: number;
 }
 
 const cutOff = (outcome: 'time-limit' | 'interrupted', message: string) => ({
@@ -78,14 +84,7 @@ export class WorkerSlot {
     this.#events = events;
     const { port1, port2 } = new MessageChannel();
     this.#answers = port1;
-    const workerData: WorkerStart = {
-      answers: port2,
-      shared: this.#shared,
-      limits: this.#cells.memory,
-      responseBytesMax: settings.responseBytesMax,
-      timeLimitMs: settings.timeLimitMs,
-      cpuLimitMs: settings.cpuLimitMs,
-    };
+    const workerData: WorkerStart = { answers: port2, shared: this.#shared, limits: this.#cells.memory };
     this.#worker = new Worker(siblingModule(import.meta.url, 'worker'), {
       workerData,
       transferList: [port2],
@@ -132,35 +131,43 @@ export class WorkerSlot {
   }
 
   /** Runs one request on a claimed slot; the promise always resolves. */
-  run(component: CompiledComponent, request: RequestData, level: number): Promise<RunResult> {
-    const version = component.plan.version;
-    if (!this.#loaded.has(version)) {
-      this.#loaded.add(version);
+  run(component: CompiledComponent, { request, limits, level, onEnd }: SlotRun): Promise<RunResult> {
+    const { key } = component;
+    if (!this.#loaded.has(key)) {
+      this.#loaded.add(key);
       this.#post({ type: 'load', component });
     }
     return new Promise((resolve) => {
-      const startedMs = performance.now();
-      const hasChecks = component.plan.deadlines === 'checks';
-      const timers = new Set<NodeJS.Timeout>();
       const running: Running = {
         level,
-        startedMs,
-        hasChecks,
-        timers,
+        limits,
+        startedMs: performance.now(),
+        hasChecks: component.plan.deadlines === 'checks',
+        timers: new Set(),
         abort: undefined,
-        finish: resolve,
+        finish: (result) => {
+          onEnd();
+          resolve(result);
+        },
         outboundPending: 0,
+        outboundSent: 0,
       };
       this.#running = running;
       this.#cells.allow();
-      this.#post({ type: 'run', version, request });
+      const { responseBytesMax, logBytesMax, timeLimitMs, cpuLimitMs } = limits;
+      this.#post({
+        type: 'run',
+        key,
+        request,
+        limits: { responseBytesMax, logBytesMax, timeLimitMs, cpuLimitMs },
+      });
       this.#startTimers(running);
     });
   }
 
   /** Lets a component go; the thread's own collector frees it. */
-  unload(version: string): void {
-    if (this.#loaded.delete(version)) this.#post({ type: 'unload', version });
+  unload(key: string): void {
+    if (this.#loaded.delete(key)) this.#post({ type: 'unload', key });
   }
 
   /** Ends the thread, and with it what it runs. */
@@ -213,6 +220,7 @@ export class WorkerSlot {
     const running = this.#running;
     if (!running) return;
     running.outboundPending++;
+    running.outboundSent++;
     this.#events.onChange();
     const answer = await this.#send(request, running);
     running.outboundPending--;
@@ -228,21 +236,22 @@ export class WorkerSlot {
   }
 
   async #send(request: OutboundRequest, running: Running): Promise<OutboundAnswer> {
-    if (running.outboundPending > OUTBOUND_PENDING_MAX) {
+    const { timeLimitMs, responseBytesMax, outboundRequestsMax, outbound } = running.limits;
+    if (running.outboundPending > OUTBOUND_PENDING_MAX || running.outboundSent > outboundRequestsMax) {
       return { tag: 'err', error: { tag: 'connection-limit-reached' } };
     }
-    const { outboundPolicy: policy, outboundLimits: limits, nestedCalls } = this.#settings;
+    const { nestedCalls } = this.#settings;
     running.abort ??= new AbortController();
     return sendOutbound(request, {
-      policy,
-      limits,
+      access: outbound,
+      limits: { responseBytesMax, timeoutMs: timeLimitMs },
       signal: running.abort.signal,
       onConnected: (socket) => nestedCalls.begin(socket, running.level + 1),
     });
   }
 
   #startTimers(running: Running): void {
-    const { timeLimitMs, cpuLimitMs } = this.#settings;
+    const { timeLimitMs, cpuLimitMs } = running.limits;
     this.#after(running, timeLimitMs, () => this.#stop(running, 'time'));
     // Nobody uses more processor time than passes.
     if (cpuLimitMs < timeLimitMs) this.#after(running, cpuLimitMs, () => void this.#checkCpu(running));
@@ -258,7 +267,7 @@ export class WorkerSlot {
 
   async #checkCpu(running: Running): Promise<void> {
     const runUs = Math.ceil((performance.now() - running.startedMs) * 1_000);
-    const leftMs = this.#settings.cpuLimitMs - (await this.#cpuUsSinceStart(runUs)) / 1_000;
+    const leftMs = running.limits.cpuLimitMs - (await this.#cpuUsSinceStart(runUs)) / 1_000;
     if (this.#running !== running) return;
     if (leftMs <= 0) this.#stop(running, 'cpu');
     else this.#after(running, Math.ceil(leftMs), () => void this.#checkCpu(running));
@@ -282,9 +291,9 @@ export class WorkerSlot {
     const runUs = Math.ceil((performance.now() - running.startedMs) * 1_000);
     const cpuUs = await this.#cpuUsSinceStart(runUs);
     if (this.#running !== running) return;
-    const message = limitMessage(passed, this.#settings);
+    const message = limitMessage(passed, running.limits);
     // What its memory had grown to is lost with the thread; the limit is what it cannot have passed.
-    const { memoryBytesMax: memoryBytesPeak } = this.#settings;
+    const { memoryBytesMax: memoryBytesPeak } = running.limits;
     this.#settle({ ...cutOff('time-limit', message), runUs, cpuUs, memoryBytesPeak });
     const ended = this.terminate();
     this.#events.onGone(this);
@@ -312,7 +321,7 @@ export class WorkerSlot {
     const running = this.#running;
     if (!running) return;
     const runUs = Math.ceil((performance.now() - running.startedMs) * 1_000);
-    const memoryBytesPeak = this.#settings.memoryBytesMax;
+    const memoryBytesPeak = running.limits.memoryBytesMax;
     this.#settle({ ...cutOff('interrupted', reason), runUs, cpuUs: runUs, memoryBytesPeak });
   }
 }

@@ -21,6 +21,7 @@ import {
   limitMessage,
   type RunResult,
   type ToWorker,
+  type WorkerLimits,
   type WorkerStart,
 } from './worker-messages.ts';
 
@@ -36,9 +37,6 @@ const mailbox = new Mailbox(
 const cpuStarted = new Float64Array(start.shared);
 const components = new Map<string, LinkedComponent>();
 const memoryPool = new MemoryPool();
-
-/** Log output that is kept for one execution. */
-const LOG_BYTES_MAX = 65_536;
 
 class ResponseTooLarge extends Error {}
 
@@ -72,7 +70,12 @@ function endingOf(outparam: ResponseOutparam, method: string): Ending {
   return failed('invalid-response', 'guest-response-invalid', 'the guest did not finish its response body');
 }
 
-function endingOfThrown(thrown: unknown, outparam: ResponseOutparam, method: string): Ending {
+function endingOfThrown(
+  thrown: unknown,
+  outparam: ResponseOutparam,
+  method: string,
+  limits: WorkerLimits,
+): Ending {
   if (thrown instanceof GuestExit) {
     if (thrown.isSuccess && outparam.value) return endingOf(outparam, method);
     return failed('exit', 'guest-exit', thrown.message);
@@ -81,17 +84,22 @@ function endingOfThrown(thrown: unknown, outparam: ResponseOutparam, method: str
   if (thrown instanceof ResponseTooLarge)
     return failed('response-too-large', 'guest-response-too-large', message);
   const passed = cells.stopReason;
-  if (passed) return failed('time-limit', 'guest-time-limit', limitMessage(passed, start));
+  if (passed) return failed('time-limit', 'guest-time-limit', limitMessage(passed, limits));
   return failed('trap', 'guest-trap', `the guest trapped: ${message}`);
 }
 
 /** Collects what a guest prints, up to a limit. */
 class LogBuffer {
   readonly #chunks: Uint8Array[] = [];
+  readonly #bytesMax: number;
   #bytes = 0;
 
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
   readonly write = (bytes: Uint8Array): void => {
-    const kept = bytes.subarray(0, LOG_BYTES_MAX - this.#bytes);
+    const kept = bytes.subarray(0, this.#bytesMax - this.#bytes);
     this.#bytes += kept.length;
     if (kept.length > 0) this.#chunks.push(kept);
   };
@@ -101,8 +109,7 @@ class LogBuffer {
   }
 }
 
-function contextFor(log: LogBuffer, isHead: boolean): ExecutionContext {
-  const bytesMax = start.responseBytesMax;
+function contextFor(log: LogBuffer, isHead: boolean, bytesMax: number): ExecutionContext {
   const onTooLarge = (): never => {
     throw new ResponseTooLarge(`expected bodies of at most ${bytesMax} bytes from the guest, got more`);
   };
@@ -123,8 +130,8 @@ interface Ran {
   readonly instance: GuestInstance | undefined;
 }
 
-function run(version: string, request: RequestData): Ran {
-  const log = new LogBuffer();
+function run(key: string, request: RequestData, limits: WorkerLimits): Ran {
+  const log = new LogBuffer(limits.logBytesMax);
   const outparam = new ResponseOutparam();
   const startedUs = nowUs();
   const cpuStartedUs = cpuNowUs();
@@ -134,13 +141,13 @@ function run(version: string, request: RequestData): Ran {
   let ending: Ending;
   mailbox.beginExecution();
   try {
-    const context = contextFor(log, request.method === 'HEAD');
-    instance = (components.get(version) as LinkedComponent).instantiate(context);
+    const context = contextFor(log, request.method === 'HEAD', limits.responseBytesMax);
+    instance = (components.get(key) as LinkedComponent).instantiate(context);
     readyUs = nowUs();
     instance.handle(new IncomingRequest(request), outparam);
     ending = endingOf(outparam, request.method);
   } catch (thrown) {
-    ending = endingOfThrown(thrown, outparam, request.method);
+    ending = endingOfThrown(thrown, outparam, request.method, limits);
   }
   const endedUs = nowUs();
   readyUs ??= endedUs;
@@ -159,14 +166,14 @@ parentPort?.on('message', (message: ToWorker) => {
   switch (message.type) {
     case 'load': {
       const { component } = message;
-      components.set(component.plan.version, linkComponent(component, { pool: memoryPool, cells }));
+      components.set(component.key, linkComponent(component, { pool: memoryPool, cells }));
       return;
     }
     case 'unload':
-      components.delete(message.version);
+      components.delete(message.key);
       return;
     case 'run': {
-      const { result, instance } = run(message.version, message.request);
+      const { result, instance } = run(message.key, message.request, message.limits);
       post({ type: 'done', result });
       // Clearing a memory takes time that the caller need not wait for.
       instance?.release();

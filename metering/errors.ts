@@ -26,6 +26,7 @@ export const ERRORS = {
   'content-type-unsupported': user(415),
   'name-invalid': user(),
   'query-invalid': user(),
+  'settings-invalid': user(),
   'component-not-wasm': user(422),
   'component-truncated': user(422),
   'component-core-module': user(422),

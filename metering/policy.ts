@@ -18,6 +18,33 @@ export function admit(state: AdmissionState): Admission {
   return state.queued < state.queueLimit ? 'queue' : 'reject';
 }
 
+/**
+ * Admission where functions share threads and a queue. Each has a state of its own within the one of all: a request
+ * starts where both let it, and where it has to wait, it takes a place in both queues. What waits only because its
+ * own function runs as often as it may holds up nobody else; those that could start count as running in `all`.
+ */
+export function admitShared(own: AdmissionState, all: AdmissionState): Admission {
+  if (admit(own) === 'start' && all.running < all.concurrencyLimit) return 'start';
+  return own.queued < own.queueLimit && all.queued < all.queueLimit ? 'queue' : 'reject';
+}
+
+/**
+ * Whether a request may take the place of the newest one of whoever has most requests in a full queue. Only where
+ * the longest queue stays the longer one: nobody who floods the host can keep others out, and nobody is pushed out
+ * for the sake of a queue as long as his own.
+ */
+export function mayDisplace(ownQueued: number, longestQueued: number): boolean {
+  return ownQueued + 1 < longestQueued;
+}
+
+/**
+ * Whether a function takes part in the round: those that do are served in turn, one request each, however many of
+ * theirs wait. One that begins to wait goes to the end of the round.
+ */
+export function takesTurns(state: Omit<AdmissionState, 'queueLimit'>): boolean {
+  return state.queued > 0 && state.running < state.concurrencyLimit;
+}
+
 /** Whether a request that has waited this long has lost its chance to start. */
 export function waitedTooLong(waitedUs: number, queueTimeoutUs: number): boolean {
   return waitedUs > queueTimeoutUs;

@@ -1,5 +1,5 @@
 /** Reads a scenario's options one by one and collects what is wrong with them; it knows none by name. */
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../metering/nearest.ts';
 
 export const shown = (value: unknown): string => JSON.stringify(value) ?? String(value);
 

@@ -3,9 +3,9 @@
  * one whole scenario. It knows no trace.
  */
 import { CodedError } from '../metering/errors.ts';
+import { didYouMean } from '../metering/nearest.ts';
 import type { PriceBook } from '../metering/price-book.ts';
 import { BYTES_PER_MB, US_PER_MS, US_PER_S } from '../metering/units.ts';
-import { didYouMean } from './nearest.ts';
 import { OptionReader, shown } from './option-reader.ts';
 import { ROUTINGS, type Routing } from './platforms/fleet.ts';
 import { GROUP_METRICS, type GroupMetric, parseSteps, type ScalingStep } from './platforms/group-scaling.ts';

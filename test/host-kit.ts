@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type HostConfig, hostConfig } from '../host/config.ts';
+import type { HostSurroundings } from '../host/host.ts';
 import { type RunningHost, startHost } from '../host/server.ts';
 
 const opened: (() => Promise<unknown>)[] = [];
@@ -122,11 +123,16 @@ export class TestHost {
 
   static async start(
     settings: { readonly [Key in keyof HostConfig]?: HostConfig[Key] } = {},
+    surroundings: Partial<HostSurroundings> = {},
   ): Promise<TestHost> {
     const dataDir = settings.dataDir ?? (await scratchFolder());
     const internalErrors: unknown[] = [];
     const config = hostConfig({ port: 0, adminPort: 0, drainTimeoutMs: 60_000, ...settings, dataDir });
-    const world = { nowMs: Date.now, onInternal: (error: unknown) => internalErrors.push(error) };
+    const world = {
+      nowMs: Date.now,
+      onInternal: (error: unknown) => internalErrors.push(error),
+      ...surroundings,
+    };
     const running = await startHost(config, world);
     opened.push(() => running.stop());
     return new TestHost(running, dataDir, internalErrors);

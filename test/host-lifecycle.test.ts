@@ -43,7 +43,7 @@ describe('a stop', () => {
       await answered.happened;
       response.end('in time');
     });
-    const host = await TestHost.start({ allowOutbound: ['*'] });
+    const host = await TestHost.start({ allowOutbound: ['127.0.0.1'] });
     await host.deploy('corners', corners);
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     await host.call('/f/corners', { agent });
@@ -88,7 +88,7 @@ describe('a stop', () => {
   test('cuts off what does not end in time, and records that', async () => {
     const reached = signalled();
     const never = await upstream(() => reached.happens());
-    const host = await TestHost.start({ allowOutbound: ['*'], drainTimeoutMs: 50 });
+    const host = await TestHost.start({ allowOutbound: ['127.0.0.1'], drainTimeoutMs: 50 });
     await host.deploy('corners', corners);
     const call = host.call(`/f/corners/fetch?url=${encodeURIComponent(never)}`);
     const ended = expect(call).rejects.toThrow(/socket hang up|ECONNRESET/);
@@ -328,9 +328,9 @@ describe('settings', () => {
       workers: 2,
       allowOutbound: [],
     });
-    const wrong = { port: -1, workers: 1.5, bind: '', nonsense: 1, allowOutbound: ['http://a'] };
+    const wrong = { port: -1, workers: 1.5, bind: '', nonsense: 1, allowOutbound: ['http://a/b'] };
     expect(() => hostConfig(wrong)).toThrow(
-      /port: .*got -1.*workers: .*got 1\.5.*bind: expected a text.*nonsense: expected one of.*allowOutbound: .*"http:\/\/a"/s,
+      /port: .*got -1.*workers: .*got 1\.5.*bind: expected a text.*nonsense: expected one of.*allowOutbound: .*"http:\/\/a\/b"/s,
     );
     expect(() => hostConfig({ port: 80, adminPort: 80 })).toThrow(/adminPort: expected another port/);
     expect(() => hostConfig({ allowOutbound: 'a' as unknown as string[] })).toThrow(

@@ -3,8 +3,13 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { guardModule } from '../host/component/guard-module.ts';
 import { importMemory, type MemoryType } from '../host/component/import-memory.ts';
 import { makePlan } from '../host/component/plan.ts';
+import { hostConfig } from '../host/config.ts';
+import { effectiveSettings } from '../host/function-settings.ts';
 import { NestedCalls } from '../host/nested-calls.ts';
+import { OutboundAccess, systemResolver } from '../host/outbound-access.ts';
 import { OutboundPolicy } from '../host/outbound-policy.ts';
+import { runLimits } from '../host/run-limits.ts';
+import type { RequestData } from '../host/wasi/http-incoming.ts';
 import { WorkerSlot } from '../host/worker-slot.ts';
 import { example as guest } from './host-guests.ts';
 import { closeAll, closeLater, errorOf, signalled, TestHost, upstream } from './host-kit.ts';
@@ -107,23 +112,15 @@ describe('a guest without checks', () => {
     const ready = signalled();
     const gone = signalled();
     const slot = new WorkerSlot(
-      {
-        timeLimitMs: 300,
-        cpuLimitMs: 300,
-        memoryBytesMax: MEMORY_BYTES,
-        responseBytesMax: 1_048_576,
-        outboundPolicy: new OutboundPolicy([]),
-        outboundLimits: { responseBytesMax: 0, timeoutMs: 300 },
-        nestedCalls: new NestedCalls(),
-      },
+      { nestedCalls: new NestedCalls() },
       { onChange: ready.happens, onGone: gone.happens },
     );
     closeLater(() => slot.terminate());
     await ready.happened;
     slot.claim();
     const unguarded = { plan: { ...plan, deadlines: 'thread' as const }, modules, memories, guards: {} };
-    const component = { ...unguarded, script: '', codeBytes: 0 };
-    const request = {
+    const component = { ...unguarded, key: 'burn', script: '', codeBytes: 0 };
+    const request: RequestData = {
       method: 'GET',
       scheme: 'http',
       authority: 'localhost',
@@ -131,7 +128,9 @@ describe('a guest without checks', () => {
       headers: [],
       body: new Uint8Array(),
     };
-    const result = await slot.run(component, request as Parameters<WorkerSlot['run']>[1], 0);
+    const settings = effectiveSettings({ timeLimitMs: 300, memoryMb: MEMORY_MB }, hostConfig({}));
+    const limits = runLimits(settings, new OutboundAccess(new OutboundPolicy([]), systemResolver));
+    const result = await slot.run(component, { request, limits, level: 0, onEnd: () => undefined });
     expect(result).toMatchObject({ outcome: 'time-limit', memoryBytesPeak: MEMORY_BYTES });
     await gone.happened;
   });

@@ -209,7 +209,7 @@ test('a client that leaves while its function runs changes nothing: the run ends
     await answered.happened;
     response.end('late');
   });
-  const host = await TestHost.start({ allowOutbound: ['*'], workers: 1 });
+  const host = await TestHost.start({ allowOutbound: ['127.0.0.1'], workers: 1 });
   await host.deploy('corners', corners);
   const leaving = new AbortController();
   const call = host.call(`/f/corners/fetch?url=${encodeURIComponent(slow)}`, { signal: leaving.signal });

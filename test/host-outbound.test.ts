@@ -46,11 +46,14 @@ describe('outbound requests', () => {
 
   test.each([
     [['127.0.0.1'], true],
-    [['*'], true],
+    [['*', '127.0.0.1'], true],
+    [['0x7f.1'], true],
+    [['http://127.0.0.1:PORT'], true],
+    [['http://127.0.0.1'], false],
+    [['https://127.0.0.1:PORT'], false],
     [['LOCALHOST', '127.0.0.1:PORT'], true],
     [['127.0.0.1:1'], false],
     [['localhost'], false],
-    [['*.0.0.1'], true],
     [['0.0.1'], false],
   ])('to 127.0.0.1 with the list %j are let through: %s', async (patterns, isAllowed) => {
     const reached = await upstream((_request, response) => response.end('reached'));

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { CodedError } from '../../metering/errors.ts';
 import { AdminClient, DEFAULT_HOST } from '../admin-client.ts';
 import { type Output, textTable } from '../output.ts';
+import { addFunctionSettings, givenSettings } from '../setting-options.ts';
 
 interface HostOptions {
   readonly host: string;
@@ -32,13 +33,15 @@ async function readComponent(file: string): Promise<Uint8Array<ArrayBuffer>> {
 
 async function deploy(
   file: string,
-  options: HostOptions & { readonly name: string },
+  options: HostOptions & { readonly name: string; readonly [setting: string]: unknown },
   output: Output,
 ): Promise<void> {
   const client = new AdminClient(options.host);
   const body = await readComponent(file);
   const init = { method: 'PUT', body, headers: { 'content-type': 'application/wasm' } };
-  const response = await client.response(`/v1/functions/${encodeURIComponent(options.name)}`, {}, init);
+  const given = givenSettings(options);
+  const query = Object.keys(given).length > 0 ? { settings: JSON.stringify(given) } : {};
+  const response = await client.response(`/v1/functions/${encodeURIComponent(options.name)}`, query, init);
   const deployed = (await response.json()) as Deployed;
   if (options.json) output.json(deployed);
   else {
@@ -73,11 +76,11 @@ export function hostOptions(command: Command): Command {
 }
 
 export function addFunctions(program: Command, output: Output): void {
-  hostOptions(program.command('deploy'))
-    .description('deploy a component under a name, or replace what the name runs')
+  const deploying = hostOptions(program.command('deploy'))
+    .description('deploy a component under a name, or replace what the name runs; settings stay unless given')
     .argument('<file>', 'a wasi:http component (.wasm)')
-    .requiredOption('--name <name>', 'function name: 1 to 63 lower-case letters, digits and inner hyphens')
-    .action((file: string, options) => deploy(file, options, output));
+    .requiredOption('--name <name>', 'function name: 1 to 63 lower-case letters, digits and inner hyphens');
+  addFunctionSettings(deploying).action((file: string, options) => deploy(file, options, output));
   hostOptions(program.command('list'))
     .description('list the deployed functions')
     .action((options) => listFunctions(options, output));

@@ -81,10 +81,11 @@ export class ArtifactStore {
 
   /**
    * Plans a component and keeps both; the component is on disk before it returns.
+   * @param memoryBytesMax what its memories must not start larger than.
    * @throws CodedError `component-*`
    */
-  async add(bytes: Uint8Array): Promise<LinkPlan> {
-    const planned = await this.#planner.plan({ bytes, memoryBytesMax: this.#memoryBytesMax });
+  async add(bytes: Uint8Array, memoryBytesMax: number): Promise<LinkPlan> {
+    const planned = await this.#planner.plan({ bytes, memoryBytesMax });
     await writeDurably(this.#artifacts, `${planned.plan.version}.wasm`, bytes);
     await this.#writePlan(planned);
     return planned.plan;

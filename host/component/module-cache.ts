@@ -10,8 +10,12 @@ import type { LinkInput } from './link.ts';
 
 /** What a worker needs to make instances of one component. */
 export interface CompiledComponent extends LinkInput {
+  /** Its version and the memory limit that its modules carry: what tells it from others. */
+  readonly key: string;
   readonly codeBytes: number;
 }
+
+const keyOf = (version: string, memoryBytesMax: number): string => `${version}/${memoryBytesMax}`;
 
 /** Compiles core modules, with guards in their code and bounded memories, imported where the plan is direct. */
 export async function compileModules(
@@ -29,66 +33,79 @@ export async function compileModules(
     compiled[name] = await WebAssembly.compile(guarded.bytes);
     codeBytes += guarded.bytes.length;
   }
-  return { plan, script, modules: compiled, memories, guards, codeBytes };
+  const key = keyOf(plan.version, memoryBytesMax);
+  return { key, plan, script, modules: compiled, memories, guards, codeBytes };
 }
 
 interface Entry {
+  readonly version: string;
+  readonly memoryBytesMax: number;
   readonly compiled: Promise<CompiledComponent>;
   codeBytes: number;
 }
 
 export class ModuleCache {
   readonly #store: ArtifactStore;
-  readonly #memoryBytesMax: number;
   readonly #codeBytesMax: number;
-  readonly #onEvict: (version: string) => void;
+  readonly #onEvict: (key: string) => void;
   readonly #entries = new Map<string, Entry>();
   #codeBytes = 0;
 
   constructor(options: {
     readonly store: ArtifactStore;
-    readonly memoryBytesMax: number;
     readonly codeBytesMax: number;
-    readonly onEvict: (version: string) => void;
+    readonly onEvict: (key: string) => void;
   }) {
     this.#store = options.store;
-    this.#memoryBytesMax = options.memoryBytesMax;
     this.#codeBytesMax = options.codeBytesMax;
     this.#onEvict = options.onEvict;
   }
 
-  /** Whether a request for this version would find it compiled, or about to be. */
-  has(version: string): boolean {
-    return this.#entries.has(version);
+  /** Whether a request for this version under this memory limit would find it compiled, or about to be. */
+  has(version: string, memoryBytesMax: number): boolean {
+    return this.#entries.has(keyOf(version, memoryBytesMax));
   }
 
-  get(version: string): Promise<CompiledComponent> {
-    const known = this.#entries.get(version);
+  /** Whether what was compiled under this key is still kept. */
+  keeps(key: string): boolean {
+    return this.#entries.has(key);
+  }
+
+  get(version: string, memoryBytesMax: number): Promise<CompiledComponent> {
+    const key = keyOf(version, memoryBytesMax);
+    const known = this.#entries.get(key);
     if (known) {
-      this.#entries.delete(version);
-      this.#entries.set(version, known);
+      this.#entries.delete(key);
+      this.#entries.set(key, known);
       return known.compiled;
     }
-    const entry: Entry = { compiled: this.#compile(version), codeBytes: 0 };
-    this.#entries.set(version, entry);
-    entry.compiled.then(
-      ({ codeBytes }) => this.#account(version, entry, codeBytes),
-      () => this.#drop(version, entry),
+    const compiled = this.#compile(version, memoryBytesMax);
+    const entry: Entry = { version, memoryBytesMax, compiled, codeBytes: 0 };
+    this.#entries.set(key, entry);
+    compiled.then(
+      ({ codeBytes }) => this.#account(key, entry, codeBytes),
+      () => this.#drop(key, entry),
     );
-    return entry.compiled;
+    return compiled;
   }
 
-  /** Lets a component go that no function runs any more; after that, nobody reads its files. */
-  async forget(version: string): Promise<void> {
-    const entry = this.#entries.get(version);
-    if (!entry) return;
-    await entry.compiled.catch(() => undefined);
-    this.#drop(version, entry);
+  /**
+   * Lets a component go under every memory limit that no function runs it with any more. Once it resolves, nobody
+   * reads the component's files on their account.
+   */
+  async forget(version: string, memoryLimitsUsed: ReadonlySet<number>): Promise<void> {
+    const unused = [...this.#entries].filter(
+      ([, entry]) => entry.version === version && !memoryLimitsUsed.has(entry.memoryBytesMax),
+    );
+    for (const [key, entry] of unused) {
+      await entry.compiled.catch(() => undefined);
+      this.#drop(key, entry);
+    }
   }
 
-  async #compile(version: string): Promise<CompiledComponent> {
+  async #compile(version: string, memoryBytesMax: number): Promise<CompiledComponent> {
     try {
-      return await compileModules(await this.#store.load(version), this.#memoryBytesMax);
+      return await compileModules(await this.#store.load(version), memoryBytesMax);
     } catch (thrown) {
       if (!(thrown instanceof CodedError) || thrown.code !== 'component-invalid') throw thrown;
       // What was deployed under a larger limit is not the fault of the caller who meets it now.
@@ -97,20 +114,20 @@ export class ModuleCache {
     }
   }
 
-  #account(version: string, entry: Entry, codeBytes: number): void {
-    if (this.#entries.get(version) !== entry) return;
+  #account(key: string, entry: Entry, codeBytes: number): void {
+    if (this.#entries.get(key) !== entry) return;
     entry.codeBytes = codeBytes;
     this.#codeBytes += codeBytes;
     for (const [oldest, old] of this.#entries) {
       if (this.#codeBytes <= this.#codeBytesMax) return;
-      if (oldest !== version) this.#drop(oldest, old);
+      if (oldest !== key) this.#drop(oldest, old);
     }
   }
 
-  #drop(version: string, entry: Entry): void {
-    if (this.#entries.get(version) !== entry) return;
-    this.#entries.delete(version);
+  #drop(key: string, entry: Entry): void {
+    if (this.#entries.get(key) !== entry) return;
+    this.#entries.delete(key);
     this.#codeBytes -= entry.codeBytes;
-    this.#onEvict(version);
+    this.#onEvict(key);
   }
 }

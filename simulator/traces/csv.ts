@@ -1,6 +1,6 @@
 /** Comma-separated rows: quotes, quoted line ends, a header. It knows no trace format. */
 import { CodedError } from '../../metering/errors.ts';
-import { didYouMean } from '../nearest.ts';
+import { didYouMean } from '../../metering/nearest.ts';
 import { type Place, rowFault, shown } from './fault.ts';
 import type { LineReader, TraceSource } from './format.ts';
 import type { Trace } from './trace.ts';

@@ -1,6 +1,6 @@
 /** Checks how a trace is to be read, all faults at once, before any of it is. */
 import { CodedError } from '../../metering/errors.ts';
-import { didYouMean } from '../nearest.ts';
+import { didYouMean } from '../../metering/nearest.ts';
 import { shown } from './fault.ts';
 import { TRACE_FORMATS, type TraceFormatName, type TraceOptions } from './format.ts';
 import { FUNCTION_NAMINGS } from './function-name.ts';

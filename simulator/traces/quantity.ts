@@ -1,6 +1,6 @@
 /** Quantities as options write them: `120ms`, `1.5h`, `10/s`, `k=v` lists. Every refusal names the option. */
 import { CodedError } from '../../metering/errors.ts';
-import { didYouMean } from '../nearest.ts';
+import { didYouMean } from '../../metering/nearest.ts';
 import { shown } from './fault.ts';
 import { scaledInteger } from './number.ts';
 

@@ -1,6 +1,6 @@
 /** Transformations of a trace as options write them: `filter=function~^api,scale=2`. It parses and applies them in order. */
 import { CodedError } from '../../metering/errors.ts';
-import { didYouMean } from '../nearest.ts';
+import { didYouMean } from '../../metering/nearest.ts';
 import { shown } from './fault.ts';
 import { optionFault, plainNumber, spanUs } from './quantity.ts';
 import type { Trace } from './trace.ts';

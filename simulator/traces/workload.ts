@@ -3,8 +3,8 @@
  * one: arrivals, functions and service times each from a stream of its own, so that none changes another.
  */
 import { CodedError } from '../../metering/errors.ts';
+import { didYouMean } from '../../metering/nearest.ts';
 import { RandomStream } from '../kernel/random.ts';
-import { didYouMean } from '../nearest.ts';
 import { ARRIVALS_MAX, TraceBuilder } from './builder.ts';
 import { shown } from './fault.ts';
 import { fillTrace } from './fill.ts';
