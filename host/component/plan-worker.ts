@@ -1,5 +1,5 @@
-/** Worker thread that plans one component, so that planning never holds up the thread that serves. */
-import { parentPort, workerData } from 'node:worker_threads';
+/** Worker thread that plans components, so that planning never holds up the thread that serves. */
+import { parentPort } from 'node:worker_threads';
 import { asCodedError } from '../../metering/errors.ts';
 import { makePlan } from './plan.ts';
 import type { PlanAnswer, PlanQuestion } from './planner.ts';
@@ -13,4 +13,4 @@ async function answer({ bytes, memoryBytesMax }: PlanQuestion): Promise<PlanAnsw
   }
 }
 
-parentPort?.postMessage(await answer(workerData as PlanQuestion));
+parentPort?.on('message', async (question: PlanQuestion) => parentPort?.postMessage(await answer(question)));

@@ -1,4 +1,7 @@
-/** Plans components in worker threads of their own, one at a time, each under a time limit. */
+/**
+ * Plans components in a worker thread, one at a time, each under a time limit. The thread is kept for a while for the
+ * next component; one that a component has failed in is never used again.
+ */
 import { Worker } from 'node:worker_threads';
 import { CodedError, type ErrorCode } from '../../metering/errors.ts';
 import { siblingModule } from '../sibling-module.ts';
@@ -30,13 +33,17 @@ const PLAN_TIME_LIMIT_MS = 60_000;
 
 const invalid = (message: string): CodedError => new CodedError('component-invalid', message);
 
-function ask(question: PlanQuestion, signal: AbortSignal): Promise<Planned> {
+/** How long the thread waits for the next component before it is let go, and its memory with it. */
+const IDLE_MS = 10_000;
+
+function ask(worker: Worker, question: PlanQuestion, signal: AbortSignal): Promise<Planned> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(siblingModule(import.meta.url, 'plan-worker'), { workerData: question });
     const finish = (settle: () => void) => {
       clearTimeout(timer);
       signal.removeEventListener('abort', stop);
-      void worker.terminate();
+      worker.off('message', onAnswer);
+      worker.off('error', onError);
+      worker.off('exit', onExit);
       settle();
     };
     const fail = (error: CodedError) => finish(() => reject(error));
@@ -48,14 +55,18 @@ function ask(question: PlanQuestion, signal: AbortSignal): Promise<Planned> {
       );
     }, PLAN_TIME_LIMIT_MS);
     signal.addEventListener('abort', stop);
-    worker.on('message', (answer: PlanAnswer) => {
+    const onAnswer = (answer: PlanAnswer) => {
       if (answer.ok) finish(() => resolve({ plan: answer.plan, files: answer.files }));
       else fail(new CodedError(answer.code, answer.message, answer.details));
-    });
-    worker.on('error', (error) => fail(invalid(`expected a component that can be planned, got ${error}`)));
-    worker.on('exit', () =>
-      fail(invalid('expected a component that can be planned, got one that ends planning')),
-    );
+    };
+    const onError = (error: unknown) =>
+      fail(invalid(`expected a component that can be planned, got ${String(error)}`));
+    const onExit = () =>
+      fail(invalid('expected a component that can be planned, got one that ends planning'));
+    worker.on('message', onAnswer);
+    worker.on('error', onError);
+    worker.on('exit', onExit);
+    worker.postMessage(question);
   });
 }
 
@@ -63,6 +74,7 @@ function ask(question: PlanQuestion, signal: AbortSignal): Promise<Planned> {
 export class Planner {
   readonly #closing = new AbortController();
   #last: Promise<unknown> = Promise.resolve();
+  #idle: { readonly worker: Worker; readonly timer: NodeJS.Timeout } | undefined;
 
   /** @throws CodedError `component-*`, or `host-draining` when it is closed first. */
   async plan(question: PlanQuestion): Promise<Planned> {
@@ -70,7 +82,7 @@ export class Planner {
     checkContract(parseComponent(question.bytes));
     const next = this.#last.then(() => {
       if (this.#closing.signal.aborted) throw new CodedError('host-draining', 'the host is stopping');
-      return ask(question, this.#closing.signal);
+      return this.#ask(question);
     });
     this.#last = next.catch(() => undefined);
     return next;
@@ -79,5 +91,49 @@ export class Planner {
   /** Gives up what is being planned. */
   close(): void {
     this.#closing.abort();
+    void this.#takeIdle()?.terminate();
+  }
+
+  async #ask(question: PlanQuestion): Promise<Planned> {
+    const worker = this.#takeIdle() ?? this.#start();
+    worker.ref();
+    try {
+      const planned = await ask(worker, question, this.#closing.signal);
+      this.#keep(worker);
+      return planned;
+    } catch (thrown) {
+      // A generator that has failed once may be in any state.
+      void worker.terminate();
+      throw thrown;
+    }
+  }
+
+  #start(): Worker {
+    const worker = new Worker(siblingModule(import.meta.url, 'plan-worker'));
+    // What goes wrong while it idles is nobody's fault: the next component gets another thread.
+    worker.on('error', () => undefined);
+    worker.on('exit', () => {
+      if (this.#idle?.worker === worker) this.#takeIdle();
+    });
+    return worker;
+  }
+
+  #takeIdle(): Worker | undefined {
+    const idle = this.#idle;
+    this.#idle = undefined;
+    clearTimeout(idle?.timer);
+    return idle?.worker;
+  }
+
+  #keep(worker: Worker): void {
+    if (this.#closing.signal.aborted) {
+      void worker.terminate();
+      return;
+    }
+    const timer = setTimeout(() => void this.#takeIdle()?.terminate(), IDLE_MS);
+    timer.unref();
+    // It must not keep a process alive that has nothing else to do.
+    worker.unref();
+    this.#idle = { worker, timer };
   }
 }
