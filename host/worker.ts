@@ -155,7 +155,8 @@ function run(key: string, request: RequestData, limits: WorkerLimits): Ran {
     ...ending,
     startupUs: Math.ceil(readyUs - startedUs),
     runUs: Math.ceil(endedUs - readyUs),
-    cpuUs: Math.ceil(cpuNowUs() - cpuStartedUs),
+    // The kernel counts in ticks: what it adds at once may belong to the time before.
+    cpuUs: Math.ceil(Math.min(cpuNowUs() - cpuStartedUs, endedUs - startedUs)),
     memoryBytesPeak: instance?.memoryBytes() ?? 0,
     log: log.toString(),
   };

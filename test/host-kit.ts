@@ -104,6 +104,7 @@ export interface Listed {
   readonly memoryBytesPeak: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
+  readonly startupUs: number;
   readonly runUs: number;
   readonly cpuUs: number;
   readonly log: string;
