@@ -75,7 +75,7 @@ export class BinaryReader {
   }
 }
 
-/** Appends LEB128 numbers and byte runs; what rewriting a module needs. */
+/** A non-negative integer as unsigned LEB128, of any length. */
 export function encodeU32(value: number): number[] {
   const bytes: number[] = [];
   let rest = value;

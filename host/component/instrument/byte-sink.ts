@@ -1,20 +1,10 @@
 /** Collects bytes of unknown number. Knows nothing of what they mean. */
 
-/** An unsigned LEB128. */
-export function leb(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  do {
-    const low = rest % 128;
-    rest = Math.floor(rest / 128);
-    bytes.push(rest > 0 ? low + 128 : low);
-  } while (rest > 0);
-  return bytes;
-}
+import { encodeU32 } from '../binary.ts';
 
 /** A signed LEB128 of a number that is not negative. */
 export function signedLeb(value: number): number[] {
-  const bytes = leb(value);
+  const bytes = encodeU32(value);
   const last = bytes.at(-1) as number;
   if (last < 0x40) return bytes;
   return [...bytes.slice(0, -1), last + 0x80, 0x00];

@@ -1,6 +1,8 @@
 /** The instructions that are put into guests: they read and write the limit cells and trap. Decides nothing of where. */
+
+import { encodeU32 } from '../binary.ts';
 import { FUEL_OFFSET, STOP_OFFSET } from '../limit-cells.ts';
-import { leb, signedLeb } from './byte-sink.ts';
+import { signedLeb } from './byte-sink.ts';
 import { OP } from './opcodes.ts';
 
 /** Which limits the code of a module is to keep. */
@@ -30,8 +32,8 @@ export class Guards {
     this.hasFuel = fuel;
     const access = (alignment: number, offset: number): number[] => [
       HAS_MEMORY_INDEX | alignment,
-      ...leb(memoryIndex),
-      ...leb(offset),
+      ...encodeU32(memoryIndex),
+      ...encodeU32(offset),
     ];
     this.#loadFuel = [...ADDRESS_ZERO, OP.i64Load, ...access(ALIGNED_8, FUEL_OFFSET)];
     this.#storeFuel = [OP.i64Store, ...access(ALIGNED_8, FUEL_OFFSET)];

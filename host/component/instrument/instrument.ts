@@ -5,8 +5,10 @@
  * Nothing is renumbered. The cells are a memory that is imported behind all others, so they take an index that was free,
  * and no function, global, type or local is added. Own memories become imports in their order, which keeps theirs.
  */
+
+import { encodeU32 } from '../binary.ts';
 import { LIMITS_IMPORT } from '../limit-cells.ts';
-import { ByteSink, leb } from './byte-sink.ts';
+import { ByteSink } from './byte-sink.ts';
 import { Cursor } from './cursor.ts';
 import { type GuardOptions, Guards } from './guards.ts';
 import {
@@ -134,7 +136,7 @@ class Rewrite {
     const { count, entriesStart } = this.#imports;
     const section = this.#section(SECTION.import);
     const body = new ByteSink(1_024);
-    body.append(leb(count + this.memories.length + 1));
+    body.append(encodeU32(count + this.memories.length + 1));
     if (section) body.copy(this.#bytes, entriesStart, section.end);
     body.append(encodeMemoryImports(this.memories));
     this.#append(SECTION.import, body.view());
@@ -145,7 +147,7 @@ class Rewrite {
     const guards = new Guards(this.#options, this.#memoryCount);
     const rewriter = new FunctionRewriter(this.#bytes, this.#memoryCount, guards);
     const count = cursor.u32();
-    out.append(leb(count));
+    out.append(encodeU32(count));
     for (let left = count; left > 0; left--) rewriter.rewrite(cursor.slice(cursor.u32()), out);
     if (!cursor.done)
       throw new Refusal('module-malformed', cursor.offset, 'expected the end of the code, got more');
@@ -153,7 +155,7 @@ class Rewrite {
   }
 
   #append(id: number, body: Uint8Array): void {
-    this.#out.append([id, ...leb(body.length)]);
+    this.#out.append([id, ...encodeU32(body.length)]);
     this.#out.append(body);
   }
 }

@@ -2,8 +2,9 @@
  * The memories of a module, and where it names them outside of its code. Each that it defines becomes an import: imports
  * come first, so every index stays, and the limit cells can come behind them all.
  */
+
+import { encodeU32 } from '../binary.ts';
 import { LIMITS_IMPORT } from '../limit-cells.ts';
-import { leb } from './byte-sink.ts';
 import type { Cursor } from './cursor.ts';
 import { bounded, encodeLimits, type Limits, readLimits } from './limits.ts';
 import { OP } from './opcodes.ts';
@@ -93,7 +94,7 @@ export function readDefinedMemories(cursor: Cursor, bytesMax: number): readonly 
   return memories;
 }
 
-const encodeName = (name: string): number[] => [...leb(name.length), ...Buffer.from(name)];
+const encodeName = (name: string): number[] => [...encodeU32(name.length), ...Buffer.from(name)];
 
 const memoryImport = (
   { module, name }: { module: string; name: string },

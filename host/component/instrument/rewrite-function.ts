@@ -2,7 +2,8 @@
  * Puts guards into one function: at the head of each loop, at the entry of what calls, and wherever straight code
  * grows long, so that between two checks a guest can only do a bounded amount of work. Knows nothing of sections.
  */
-import { ByteSink, leb } from './byte-sink.ts';
+import { encodeU32 } from '../binary.ts';
+import { ByteSink } from './byte-sink.ts';
 import type { Cursor } from './cursor.ts';
 import { fuelCost } from './fuel-costs.ts';
 import type { Guards } from './guards.ts';
@@ -60,7 +61,7 @@ export class FunctionRewriter {
     const codeStart = body.offset;
     const calls = this.#rewriteCode(body);
     const entry = calls ? this.#guards.check : NOTHING;
-    out.append(leb(codeStart - start + entry.length + this.#code.length));
+    out.append(encodeU32(codeStart - start + entry.length + this.#code.length));
     out.copy(this.#bytes, start, codeStart);
     out.append(entry);
     out.append(this.#code.view());

@@ -1,5 +1,6 @@
 /** Gives a core module's own tables an upper bound, as its memories have one. */
-import { ByteSink, leb } from './byte-sink.ts';
+import { encodeU32 } from '../binary.ts';
+import { ByteSink } from './byte-sink.ts';
 import type { Cursor } from './cursor.ts';
 import { bounded, encodeLimits, readLimits } from './limits.ts';
 import { OP } from './opcodes.ts';
@@ -16,7 +17,7 @@ export function limitTables(cursor: Cursor, elementsMax: number): Uint8Array {
   const { bytes } = cursor;
   const out = new ByteSink(cursor.end - cursor.offset + 16);
   const count = cursor.u32();
-  out.append(leb(count));
+  out.append(encodeU32(count));
   for (let left = count; left > 0; left--) {
     const start = cursor.offset;
     const hasFirstValue = cursor.peek() === WITH_FIRST_VALUE;
