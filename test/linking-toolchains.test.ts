@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { FakeSource } from './fake-port.ts';
 import { comparable, linkBoth, type Runnable, toComponentOf } from './linking-harness.ts';
 
 interface Componentize {
@@ -61,8 +62,7 @@ describe('JavaScript on StarlingMonkey', () => {
   test('fetches the same in both ways', () => {
     const ask = {
       path: '/fetch',
-      upstream: () =>
-        ({ tag: 'ok', status: 202, headers: [], body: new Uint8Array(Buffer.from('up')) }) as const,
+      upstream: () => ({ tag: 'ok', status: 202, headers: [], body: FakeSource.whole('up') }) as const,
     };
     const seen = direct.run(ask);
     expect(seen).toMatchObject({ outcome: 'ok', body: 'got 202 up' });
