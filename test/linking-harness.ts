@@ -186,6 +186,9 @@ export interface ComponentOptions {
   readonly version?: string;
 }
 
+/** Behind a feature gate in the text of WASI. */
+const INFORM = 'send-informational: func(status: u16, headers: headers) -> result<_, error-code>;';
+
 /** Makes a component of a core module in text form, whose imports bear their WASI names. */
 export async function toComponent(wat: string, options: ComponentOptions = {}): Promise<Uint8Array> {
   return toComponentOf(await parse(wat), options);
@@ -198,6 +201,7 @@ export async function toComponentOf(core: Uint8Array, options: ComponentOptions 
   const world = (await readFile(WIT_URL, 'utf8'))
     .replace('include wasi:http/proxy@0.2.12;', (line) => `${line} import wasi:cli/exit@0.2.12;`)
     .replace('interface stdin {', (line) => `interface exit { exit: func(status: result); } ${line}`)
+    .replace('resource response-outparam {', (line) => `${line} ${INFORM}`)
     .replaceAll('0.2.12', version);
   const embedded = await componentEmbed({
     binary: core,
