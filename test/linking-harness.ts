@@ -184,6 +184,8 @@ export interface ComponentOptions {
   readonly encoding?: 'utf8' | 'utf16' | 'compact-utf16';
   readonly adapters?: [string, Uint8Array][];
   readonly version?: string;
+  /** Interfaces that the world imports beside its own, by name with version, and the packages that define them. */
+  readonly more?: { readonly imports: readonly string[]; readonly packages: string };
 }
 
 /** Behind a feature gate in the text of WASI. */
@@ -196,12 +198,14 @@ export async function toComponent(wat: string, options: ComponentOptions = {}): 
 
 /** The same of a core module in binary form. */
 export async function toComponentOf(core: Uint8Array, options: ComponentOptions = {}): Promise<Uint8Array> {
-  const { encoding = 'utf8', adapters = [], version = '0.2.12' } = options;
+  const { encoding = 'utf8', adapters = [], version = '0.2.12', more } = options;
+  const imports = (more?.imports ?? []).map((name) => `import ${name};`).join(' ');
   // The world of guests has no exit, which other languages do import.
   const world = (await readFile(WIT_URL, 'utf8'))
-    .replace('include wasi:http/proxy@0.2.12;', (line) => `${line} import wasi:cli/exit@0.2.12;`)
+    .replace('include wasi:http/proxy@0.2.12;', (line) => `${line} import wasi:cli/exit@0.2.12; ${imports}`)
     .replace('interface stdin {', (line) => `interface exit { exit: func(status: result); } ${line}`)
     .replace('resource response-outparam {', (line) => `${line} ${INFORM}`)
+    .concat(more?.packages ?? '')
     .replaceAll('0.2.12', version);
   const embedded = await componentEmbed({
     binary: core,
