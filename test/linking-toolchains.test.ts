@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { FakeSource } from './fake-port.ts';
+import { FakeNews, FakePort, FakeSource } from './fake-port.ts';
 import { comparable, linkBoth, type Runnable, toComponentOf } from './linking-harness.ts';
 
 interface Componentize {
@@ -25,6 +25,7 @@ async function answer(request) {
     const other = await fetch('http://upstream.test/x', { method: 'POST', body: 'asked' });
     return new Response('got ' + other.status + ' ' + (await other.text()));
   }
+  if (url.pathname === '/stream') return new Response(request.body);
   const text = await request.text();
   console.log('grün', text.length);
   return new Response(request.method + ' ' + url.pathname + ' ' + text, { status: 201, headers: { 'x-js': 'ja' } });
@@ -67,6 +68,32 @@ describe('JavaScript on StarlingMonkey', () => {
     const seen = direct.run(ask);
     expect(seen).toMatchObject({ outcome: 'ok', body: 'got 202 up' });
     expect(comparable(seen)).toEqual(comparable(generated.run(ask)));
+  });
+
+  test('answers piece by piece while the request still comes, blocking or suspended', async () => {
+    for (const canSuspend of [false, true]) {
+      const requestBody = new FakeSource();
+      const pieces: string[] = [];
+      const push = (piece: string) => () => {
+        pieces.push(port.sink.text);
+        requestBody.push(piece);
+      };
+      const end = () => {
+        pieces.push(port.sink.text);
+        requestBody.end();
+      };
+      const news = new FakeNews([push('one'), push('two'), end], canSuspend);
+      const port: FakePort = new FakePort({ requestBody, news });
+      const ask = { method: 'POST', path: '/stream', port };
+      const seen = canSuspend ? await direct.runSuspendably(ask) : direct.run(ask);
+      expect(seen).toMatchObject({ outcome: 'ok', body: 'onetwo' });
+      expect(pieces).toEqual(['', 'one', 'onetwo']);
+    }
+  });
+
+  test('answers the same where it can be suspended', async () => {
+    const ask = { method: 'POST', path: '/b', body: 'text' };
+    expect(comparable(await direct.runSuspendably(ask))).toEqual(comparable(direct.run(ask)));
   });
 
   test('fails the same in both ways', () => {
