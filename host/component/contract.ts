@@ -1,6 +1,6 @@
 /** What Ebb asks of a component: the one export it calls, and the interfaces it may import. */
 import { CodedError } from '../../metering/errors.ts';
-import { Allowance } from '../wasi/http-bodies.ts';
+import { CurrentContext } from '../wasi/current-context.ts';
 import { hostFunctions } from '../wasi/imports.ts';
 import type { ComponentOutline } from './parse.ts';
 
@@ -31,6 +31,13 @@ export const PROVIDED_INTERFACES = [
   'wasi:random/insecure',
   'wasi:random/insecure-seed',
   'wasi:random/random',
+  'wasi:sockets/instance-network',
+  'wasi:sockets/ip-name-lookup',
+  'wasi:sockets/network',
+  'wasi:sockets/tcp',
+  'wasi:sockets/tcp-create-socket',
+  'wasi:sockets/udp',
+  'wasi:sockets/udp-create-socket',
 ] as const;
 
 const provided = new Set<string>(PROVIDED_INTERFACES);
@@ -66,17 +73,8 @@ export interface ImportedNames {
   readonly names: readonly string[];
 }
 
-const nowhere = (): never => {
-  throw new Error('these functions are here for their names alone');
-};
-
-/** Asked for names only, so it can do nothing. */
-const NAMES = hostFunctions({
-  responseRules: { allowance: new Allowance(0, nowhere), isHead: false },
-  requestAllowance: new Allowance(0, nowhere),
-  outbound: { send: nowhere, wait: nowhere },
-  onLog: nowhere,
-});
+/** Asked for names only, so there need be no execution behind it. */
+const NAMES = hostFunctions(new CurrentContext({ canSuspend: false }));
 
 /**
  * Checks that the interfaces have what is taken from them.

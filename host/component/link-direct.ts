@@ -7,8 +7,8 @@ import type { AbiSide } from '../wasi/core/abi-rules.ts';
 import { GuestCalls } from '../wasi/core/guest-calls.ts';
 import { GuestMemory, type Realloc } from '../wasi/core/guest-memory.ts';
 import { HandleTable } from '../wasi/core/handle-table.ts';
-import { type CoreFunction, coreFunction, dropFunction } from '../wasi/core/host-function.ts';
-import { hostCall, NEVER, signatureOf, vainCall } from '../wasi/core/interfaces.ts';
+import { coreFunction, coreParams, dropFunction } from '../wasi/core/host-function.ts';
+import { BLOCKING_FUNCTIONS, hostCall, NEVER, signatureOf, vainCall } from '../wasi/core/interfaces.ts';
 import { STRING_CODECS } from '../wasi/core/strings.ts';
 import { CurrentContext } from '../wasi/current-context.ts';
 import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
@@ -19,6 +19,7 @@ import { LIMITS_IMPORT, type LimitCells } from './limit-cells.ts';
 import type { GuestInstance, HostFunctions, LinkedComponent, LinkInput, LinkSurroundings } from './link.ts';
 import type { MemoryPool } from './memory-pool.ts';
 import type { DirectLinkPlan } from './plan.ts';
+import { suspensionPoint } from './suspension-point.ts';
 
 type ImportObject = Record<string, Record<string, unknown>>;
 type HostSource = Extract<Source, { kind: 'host' }>;
@@ -62,13 +63,15 @@ class Binding {
   readonly #cells: LimitCells;
   readonly #calls = new GuestCalls();
   readonly #handles = new HandleTable();
-  readonly #context = new CurrentContext();
+  readonly #context = new CurrentContext(this.#calls);
   readonly #host: HostFunctions = hostFunctions(this.#context);
   readonly #memories = new Map<string, GuestMemory>();
   readonly #steps: readonly BoundStep[];
   /** Let go of what an instance left in the import objects, which would keep its memory alive. */
   readonly #forgets: (() => void)[] = [];
   #instances: (WebAssembly.Instance | undefined)[] = [];
+  /** Whether the component imports anything that its guest could be suspended in. */
+  #canWait = false;
   #pooled: { readonly memory: WebAssembly.Memory; readonly type: MemoryType }[] = [];
 
   constructor(
@@ -129,7 +132,7 @@ class Binding {
     return bound;
   }
 
-  #function(source: Exclude<Source, { kind: 'export' }>): CoreFunction {
+  #function(source: Exclude<Source, { kind: 'export' }>): unknown {
     if (source.kind === 'drop') return dropFunction(source.resource, this.#handles, this.#calls);
     const text = signatureOf(source.interfaceName, source.functionName);
     if (text === undefined)
@@ -137,7 +140,10 @@ class Binding {
     if (text === NEVER)
       return coreFunction('()', () => vainCall(source.functionName), this.#side(source), this.#calls);
     const call = hostCall(this.#host, source.interfaceName, source.functionName);
-    return coreFunction(text, call, this.#side(source), this.#calls);
+    const run = coreFunction(text, call, this.#side(source), this.#calls);
+    if (!BLOCKING_FUNCTIONS.has(source.functionName)) return run;
+    this.#canWait = true;
+    return suspensionPoint(coreParams(text), run);
   }
 
   #side({ memory, realloc, encoding }: HostSource): AbiSide {
@@ -173,12 +179,25 @@ class Binding {
   /** Makes the instances of one execution. */
   start(context: ExecutionContext): void {
     this.#context.current = context;
-    this.#calls.reset();
-    for (const [index, step] of this.#steps.entries()) {
-      if (step.kind === 'instantiate') this.#instances[index] = this.#instantiate(step);
-      else if (step.kind === 'call') this.#exported(step.target)();
+    this.#calls.reset(context.port);
+    this.#inside(() => {
+      for (const [index, step] of this.#steps.entries()) {
+        if (step.kind === 'instantiate') this.#instances[index] = this.#instantiate(step);
+        else if (step.kind === 'call') this.#exported(step.target)();
+      }
+    });
+  }
+
+  /** Runs what enters the guest, and throws the fault that the guest may have swallowed. */
+  #inside<T>(run: () => T): T {
+    this.#calls.enter();
+    try {
+      const value = run();
+      this.#calls.rethrow();
+      return value;
+    } finally {
+      this.#calls.leave();
     }
-    this.#calls.rethrow();
   }
 
   #instantiate(step: Instantiation): WebAssembly.Instance {
@@ -198,15 +217,36 @@ class Binding {
     return this.#instances[step]?.exports[name] as (...args: number[]) => unknown;
   }
 
-  handle(request: object, responseOut: object): void {
-    const { handler, postReturn } = this.#plan;
-    const handles = this.#handles;
-    const requestHandle = handles.add('incoming-request', request);
-    this.#exported(handler)(requestHandle, handles.add('response-outparam', responseOut));
+  handle(request: object, responseOut: object): void | Promise<void> {
+    const handler = this.#exported(this.#plan.handler);
+    const requestHandle = this.#handles.add('incoming-request', request);
+    const outHandle = this.#handles.add('response-outparam', responseOut);
+    if (this.#canWait && this.#context.current?.news.canSuspend) {
+      return this.#handleSuspendably(() => WebAssembly.promising(handler)(requestHandle, outHandle));
+    }
+    this.#inside(() => handler(requestHandle, outHandle));
+    this.#afterHandler();
+  }
+
+  async #handleSuspendably(call: () => Promise<unknown>): Promise<void> {
+    this.#calls.canSuspend = true;
+    this.#calls.enter();
+    try {
+      const returned = call();
+      // Either it has returned or it is suspended, after which it enters again by itself.
+      this.#calls.leave();
+      await returned;
+    } finally {
+      this.#calls.canSuspend = false;
+      this.#calls.leave();
+    }
     this.#calls.rethrow();
-    if (!postReturn) return;
-    this.#exported(postReturn)();
-    this.#calls.rethrow();
+    this.#afterHandler();
+  }
+
+  #afterHandler(): void {
+    const { postReturn } = this.#plan;
+    if (postReturn) this.#inside(this.#exported(postReturn));
   }
 
   memoryBytes(): number {

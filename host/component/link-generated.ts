@@ -1,5 +1,6 @@
 /** Makes instances by the code that jco generated for a component. */
 import { Script } from 'node:vm';
+import { CurrentContext } from '../wasi/current-context.ts';
 import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
 import { type Guard, guardedImports } from './guard-module.ts';
 import type { LimitCells } from './limit-cells.ts';
@@ -48,14 +49,23 @@ export class GeneratedComponent implements LinkedComponent {
       }
       return instance;
     };
-    const exports = this.#instantiate(
-      (name) => this.#modules[name] as WebAssembly.Module,
-      hostFunctions(context),
-      instantiateCore,
-    );
+    const { port } = context;
+    const inside = <T>(run: () => T): T => {
+      port.enter();
+      try {
+        return run();
+      } finally {
+        port.leave();
+      }
+    };
+    // Between the guest and the host functions lie frames of the generated code, which cannot be suspended.
+    const blocking = new CurrentContext({ canSuspend: false });
+    blocking.current = context;
+    const getModule = (name: string) => this.#modules[name] as WebAssembly.Module;
+    const exports = inside(() => this.#instantiate(getModule, hostFunctions(blocking), instantiateCore));
     const handler = exports[this.#handlerExport];
     return {
-      handle: (request, responseOut) => handler?.handle(request, responseOut),
+      handle: (request, responseOut) => inside(() => handler?.handle(request, responseOut)),
       memoryBytes: () => [...memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0),
       release: () => undefined,
     };

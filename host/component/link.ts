@@ -16,11 +16,17 @@ export type HostFunctions = Readonly<Record<string, object>>;
 
 /** One fresh instance. */
 export interface GuestInstance {
-  /** Calls the wasi:http handler; throws when the guest traps. */
-  handle(request: object, responseOut: object): void;
+  /**
+   * Calls the wasi:http handler; throws when the guest traps. A promise, which rejects for the same, where the guest
+   * can be suspended while it waits.
+   */
+  handle(request: object, responseOut: object): void | Promise<void>;
   /** The size of all its linear memories now, which is their largest, since memories never shrink. */
   memoryBytes(): number;
-  /** Gives back what can be used again; to be called once, when the instance is never entered again. */
+  /**
+   * Gives back what can be used again; to be called once, when the instance is never entered again: not before what
+   * `handle` gave is settled.
+   */
   release(): void;
 }
 
