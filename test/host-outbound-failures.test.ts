@@ -52,9 +52,15 @@ describe('a request fails', () => {
     ],
     ['a head without end', `HTTP/1.1 200 OK\r\nX: ${LONG}`, undefined, 'HTTP-response-header-section-size'],
   ])('before the response, by %s', async (_what, answer, then, name) => {
-    const sent = new Sent(await answering(answer, then));
+    const gone = signalled();
+    const origin = await answering(answer, (socket) => {
+      socket.once('close', gone.happens);
+      then?.(socket);
+    });
+    const sent = new Sent(origin);
     expect(await sent.over).toBe(name);
     expect(sent.told).toEqual([name]);
+    await gone.happened;
     await quiet(() => sent.connections.ended);
     expect(sent.connections).toEqual({ begun: 1, ended: 1 });
   });

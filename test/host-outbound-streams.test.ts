@@ -247,6 +247,8 @@ describe('a response', () => {
     sent.exchange.end([]);
     expect(await sent.over).toBe('end');
     await whole.happened;
+    await quiet(() => sent.connections.ended);
+    expect(sent.told).toEqual(['response', 'end']);
   });
 
   test('comes with its headers and trailers as they are', async () => {
