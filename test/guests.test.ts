@@ -52,7 +52,10 @@ class IoError extends Resource {
 }
 
 class Pollable extends Resource {
-  block(): void {}
+  onBlock: () => void = () => undefined;
+  block(): void {
+    this.onBlock();
+  }
 }
 
 class InputStream extends Resource {
@@ -76,6 +79,25 @@ class InputStream extends Resource {
 class OutputStream extends Resource {
   readonly written: Uint8Array[] = [];
   isClosed = false;
+  private budgetBytes = 0n;
+  /** None at first, so that a guest has to wait for it. */
+  checkWrite(): bigint {
+    if (this.isClosed) throw new Refusal({ tag: 'closed' });
+    return this.budgetBytes;
+  }
+  write(bytes: Uint8Array): void {
+    this.budgetBytes -= BigInt(bytes.length);
+    if (this.budgetBytes < 0n) throw new Error(`a write of ${bytes.length} bytes, more than were permitted`);
+    this.written.push(bytes.slice());
+  }
+  flush(): void {}
+  subscribe(): Pollable {
+    const pollable = new Pollable(this);
+    pollable.onBlock = () => {
+      this.budgetBytes = 10_000n;
+    };
+    return pollable;
+  }
   blockingWriteAndFlush(bytes: Uint8Array): void {
     if (bytes.length > 4096) throw new Error(`a write of ${bytes.length} bytes, more than 4096`);
     if (this.isClosed) throw new Refusal({ tag: 'closed' });
@@ -150,6 +172,7 @@ interface Ask {
 
 class IncomingRequest extends Resource {
   ask: Ask = {};
+  private isConsumed = false;
   method(): Variant {
     return this.ask.method ?? { tag: 'get' };
   }
@@ -160,6 +183,8 @@ class IncomingRequest extends Resource {
     return Fields.of(this, encodedHeaders(this.ask.headers ?? []));
   }
   consume(): IncomingBody {
+    if (this.isConsumed) throw new Refusal();
+    this.isConsumed = true;
     return IncomingBody.of(this.ask.chunks ?? [], this.ask.bodyFailure);
   }
 }
@@ -543,6 +568,13 @@ describe('echo', () => {
     expect(seen).toEqual(tags.map((tag) => tag.toUpperCase()));
   });
 
+  test('stops where the client is gone, and leaves the body unfinished', () => {
+    const chunks = [Buffer.from('one'), Buffer.from('two')];
+    const run = guest('echo').start({ chunks, isClientGone: true });
+    run.handle();
+    expect(run.answer()).toMatchObject({ status: 200, text: '', isFinished: false, stderr: '' });
+  });
+
   test('traps with its reason when the client stops half way', () => {
     const run = guest('echo').start({
       chunks: [Buffer.from('x')],
@@ -550,6 +582,55 @@ describe('echo', () => {
     });
     expect(run.handle).toThrow(WebAssembly.RuntimeError);
     expect(run.stderr()).toMatch(/ended before it was complete/);
+  });
+});
+
+describe('a body that is streamed', () => {
+  const STREAMS = `import { Request, Response } from 'ebb';
+export function handle(request: Request): Response {
+  const reader = request.stream();
+  if (request.pathname == '/twice') return Response.text(request.text());
+  const before = memory.size();
+  let bytes = 0;
+  let piece = reader.read();
+  const first = piece;
+  while (piece) {
+    assert(piece == first);
+    bytes += piece.length;
+    piece = reader.read();
+  }
+  assert(reader.read() == null);
+  const response = Response.text('never sent', 201);
+  const out = response.stream();
+  response.header('x-late', 'never sent');
+  const text = \`\${bytes} bytes, \${memory.size() - before} pages\`;
+  const one = new Uint8Array(1);
+  for (let i = 0; i < text.length; i++) {
+    one[0] = <u8>text.charCodeAt(i);
+    response.stream().write(one);
+  }
+  out.write(new Uint8Array(0));
+  return response;
+}
+`;
+  let streams: Guest;
+
+  beforeAll(async () => {
+    const source = await sourceFile('streams', STREAMS);
+    streams = await load('streams', (await buildGuest({ source })).component);
+  });
+
+  test('takes no more memory than a piece, and its head is what it was when it was sent', () => {
+    const chunks = Array.from({ length: 640 }, () => Buffer.alloc(65_536));
+    const answer = call(streams, { chunks });
+    expect(answer).toMatchObject({ status: 201, text: '41943040 bytes, 0 pages', isFinished: true });
+    expect(answer.headers.map(([name]) => name)).toEqual(['content-type']);
+  });
+
+  test('cannot be read a second time', () => {
+    const run = streams.start({ path: '/twice', chunks: [Buffer.from('x')] });
+    expect(run.handle).toThrow(WebAssembly.RuntimeError);
+    expect(run.stderr()).toMatch(/the request body was read before/);
   });
 });
 
