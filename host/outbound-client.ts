@@ -7,8 +7,6 @@ import { HttpExchange, type OutboundOptions, type Permitted } from './outbound-h
 import { urlOf } from './outbound-message.ts';
 import { destinationOf } from './outbound-policy.ts';
 import type { ErrorCodeCase, OutboundHead } from './wasi/execution-port.ts';
-import type { WireHeaders } from './wasi/fields.ts';
-import type { OutboundAnswer, OutboundRequest } from './wasi/http-outgoing.ts';
 
 /** Why a request is not sent at all, or where it goes. */
 function permit(head: OutboundHead, { policy }: OutboundAccess): Permitted | ErrorCodeCase {
@@ -61,33 +59,4 @@ class Refused implements OutboundExchange {
   cancel(): void {
     this.#isCancelled = true;
   }
-}
-
-/** A whole exchange at once, for callers that keep bodies in memory. */
-export function sendOutbound(
-  { body, ...request }: OutboundRequest,
-  { signal, ...options }: OutboundOptions & { readonly signal: AbortSignal },
-): Promise<OutboundAnswer> {
-  return new Promise((resolve) => {
-    let head = { status: 0, headers: [] as WireHeaders };
-    const chunks: Uint8Array[] = [];
-    const exchange = startOutbound({ ...request, bodyBytes: body.length }, options, {
-      onWritten: () => undefined,
-      onResponse: (status, headers) => {
-        head = { status, headers };
-      },
-      onChunk: (chunk) => {
-        chunks.push(chunk);
-        exchange.taken(chunk.length);
-      },
-      onEnd: () => resolve({ tag: 'ok', ...head, body: new Uint8Array(Buffer.concat(chunks)) }),
-      onFailed: (error) => resolve({ tag: 'err', error }),
-    });
-    signal.addEventListener('abort', () => {
-      exchange.cancel();
-      resolve({ tag: 'err', error: { tag: 'connection-terminated' } });
-    });
-    exchange.write(body);
-    exchange.end([]);
-  });
 }

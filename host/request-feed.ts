@@ -45,11 +45,16 @@ export class RequestFeed {
     incoming.on('close', () => this.#breakOff());
   }
 
-  /** Resolves when a run may begin: the body is there, or it is not worth waiting for. @throws CodedError `fault` */
-  async ready(): Promise<void> {
-    if (this.#isEnded) return;
-    const { headers } = this.#incoming;
-    const length = headers['content-length'];
+  /**
+   * Resolves when a run may begin: the body is there, or it is not worth waiting for. Undefined when it may at once.
+   * Rejects with `fault`.
+   */
+  ready(): Promise<void> | undefined {
+    return this.#isEnded ? undefined : this.#settled();
+  }
+
+  async #settled(): Promise<void> {
+    const length = this.#incoming.headers['content-length'];
     const isSmall = length !== undefined && Number(length) <= SMALL_BYTES;
     await new Promise<void>((resolve) => {
       const begin = () => {

@@ -21,7 +21,8 @@ export class ResponseRelay {
   #heldBytes = 0;
   #trailers: WireHeaders | undefined;
   #isAborted = false;
-  #isStreaming = false;
+  /** Whether the head has left. */
+  isStreaming = false;
   #control: RunControl | undefined;
   /** Bytes that wait in the connection for the client. */
   #owedBytes = 0;
@@ -32,11 +33,6 @@ export class ResponseRelay {
     this.#nextId = nextId;
   }
 
-  /** The status that the client was sent; undefined while it was sent none. */
-  get sentStatus(): number | undefined {
-    return this.#isStreaming ? this.#head?.status : undefined;
-  }
-
   /** The status of the guest's response. */
   get status(): number | undefined {
     return this.#head?.status;
@@ -44,7 +40,7 @@ export class ResponseRelay {
 
   /** Bytes of the body that the client gets, were the response sent now. */
   get bodyBytes(): number {
-    return this.#isStreaming ? this.bytes : this.#isBodiless ? 0 : this.#heldBytes;
+    return this.isStreaming ? this.bytes : this.#isBodiless ? 0 : this.#heldBytes;
   }
 
   start(control: RunControl): void {
@@ -61,7 +57,7 @@ export class ResponseRelay {
   }
 
   write(chunk: Buffer): void {
-    if (this.#isStreaming) {
+    if (this.isStreaming) {
       this.#send(Buffer.from(chunk));
       return;
     }
@@ -71,31 +67,31 @@ export class ResponseRelay {
 
   end(trailers: WireHeaders): void {
     this.#trailers = trailers;
-    if (this.#isStreaming) this.#finish();
+    if (this.isStreaming) this.#finish();
   }
 
   abort(): void {
     this.#isAborted = true;
-    if (this.#isStreaming) this.#outgoing.destroy();
+    if (this.isStreaming) this.#outgoing.destroy();
   }
 
   /** Sends what there is by now, and from now on at once. */
   stream(): void {
-    if (this.#isStreaming || this.#isAborted || !this.#head || this.#outgoing.destroyed) return;
+    if (this.isStreaming || this.#isAborted || !this.#head || this.#outgoing.destroyed) return;
     this.executionId = this.#nextId();
-    this.#send0(this.#head, this.executionId);
+    this.#begin(this.#head, this.executionId);
   }
 
   /** The run has ended well and is recorded. */
   complete(executionId: number): void {
-    if (this.#isStreaming || !this.#head || this.#outgoing.destroyed) return;
+    if (this.isStreaming || !this.#head || this.#outgoing.destroyed) return;
     if (this.#trailers === undefined || this.#trailers.length > 0) {
-      this.#send0(this.#head, executionId);
+      this.#begin(this.#head, executionId);
       return;
     }
     const body = this.#isBodiless ? undefined : wholeOf(this.#held);
     const headers = sentHeaders(this.#outgoing.req.method, this.#head, this.#heldBytes, executionId);
-    this.#isStreaming = true;
+    this.isStreaming = true;
     this.#outgoing.writeHead(this.#head.status, headers);
     this.#outgoing.end(body);
   }
@@ -104,10 +100,10 @@ export class ResponseRelay {
     return isBodiless(this.#outgoing.req.method ?? 'GET', this.#head?.status ?? 200);
   }
 
-  #send0(head: ResponseHead, executionId: number): void {
+  #begin(head: ResponseHead, executionId: number): void {
     const isWhole = this.#trailers !== undefined && this.#trailers.length === 0;
     const known = isWhole ? this.#heldBytes : undefined;
-    this.#isStreaming = true;
+    this.isStreaming = true;
     this.#outgoing.writeHead(head.status, sentHeaders(this.#outgoing.req.method, head, known, executionId));
     this.#outgoing.on('drain', () => this.#drained());
     if (this.#held.length === 0 && !this.#trailers) this.#outgoing.flushHeaders();

@@ -177,6 +177,10 @@ export interface PortThread {
   /** Sleeps until the thread has news, whoever they are for, at most `timeoutMs`. */
   sleep(seen: number, timeoutMs: number): void;
   readonly news: number;
+  /** From now on the thread's processor time is the execution's, and what stops it stops the thread. */
+  beginTurn(port: SharedPort): void;
+  /** Does nothing where another has begun its turn. */
+  endTurn(port: SharedPort): void;
 }
 
 /** What the guest writes before the serving thread hears of it, when it neither waits nor flushes. */
@@ -217,6 +221,17 @@ export class SharedPort implements ExecutionPort {
     const start = readStart(text?.bytes.toString('latin1') ?? '');
     this.receive();
     return start;
+  }
+
+  enter(): void {
+    this.#thread.beginTurn(this);
+  }
+
+  /** A turn goes on through the host's work between two entries: it ends when the execution waits or has ended. */
+  leave(): void {}
+
+  endTurn(): void {
+    this.#thread.endTurn(this);
   }
 
   inform(head: ResponseHead): void {
@@ -330,6 +345,8 @@ export class SharedPort implements ExecutionPort {
         return;
       case FRAME.end:
         source.end(readTrailers(bytes.toString('latin1')));
+        // A response that is complete ends the request, whether or not that is.
+        if (call) call.body.isClosed = true;
         return;
       case FRAME.fail: {
         const error = readError(bytes.toString('utf8'));

@@ -3,14 +3,17 @@ import type { ErrorCode } from '../../metering/errors.ts';
 import { OUTCOMES, type Outcome } from '../../metering/execution.ts';
 import { stopReason } from '../component/limit-cells.ts';
 import type { GuestInstance, LinkedComponent } from '../component/link.ts';
-import { Allowance } from '../wasi/http-bodies.ts';
-import { IncomingRequest, ResponseOutparam } from '../wasi/http-incoming.ts';
-import { type ExecutionContext, GuestExit } from '../wasi/imports.ts';
+import { type Answered, Execution } from '../wasi/execution.ts';
+import { GuestExit } from '../wasi/imports.ts';
 import { FRAME, type StartHead } from './frames.ts';
 import { USED } from './shared-area.ts';
 import type { SharedPort } from './shared-port.ts';
 
 class ResponseTooLarge extends Error {}
+/** It said that all is well, and had not answered. */
+class GuestGaveUp extends Error {}
+
+const UNFINISHED = 'the guest did not finish its response body';
 
 /** What is told of a run that failed. */
 export interface RunFailure {
@@ -59,93 +62,89 @@ class LogBuffer {
 
 const nowUs = (): number => performance.now() * 1_000;
 
-/** What an execution needs of its thread. */
-export interface ExecutionThread {
-  component(id: number): LinkedComponent;
-  /** From now on the thread's processor time is the execution's. */
-  enter(port: SharedPort): void;
-  leave(port: SharedPort): void;
-}
+/** The components that a thread has been given, by their numbers. */
+export type ComponentLookup = (id: number) => LinkedComponent;
 
 export class WorkerExecution {
   readonly #port: SharedPort;
-  readonly #thread: ExecutionThread;
+  readonly #componentOf: ComponentLookup;
   readonly #start: StartHead;
   readonly #log: LogBuffer;
-  readonly #outparam: ResponseOutparam;
+  readonly #execution: Execution;
   readonly #startedUs = nowUs();
   #readyUs: number | undefined;
   #instance: GuestInstance | undefined;
 
-  constructor(port: SharedPort, thread: ExecutionThread) {
+  constructor(port: SharedPort, componentOf: ComponentLookup) {
     port.slot.used[USED.startedAtMs] = performance.timeOrigin + performance.now();
-    thread.enter(port);
+    port.enter();
     this.#port = port;
-    this.#thread = thread;
+    this.#componentOf = componentOf;
     this.#start = port.begin();
+    const { responseBytesMax: bodyBytesMax, request: head } = this.#start;
     this.#log = new LogBuffer(this.#start.logBytesMax);
-    this.#outparam = new ResponseOutparam(port);
+    const onTooLarge = (): never => {
+      throw new ResponseTooLarge(`expected bodies of at most ${bodyBytesMax} bytes from the guest, got more`);
+    };
+    this.#execution = new Execution({ port, head, bodyBytesMax, onTooLarge, onLog: this.#log.write });
   }
 
   /** Runs it to its end, whatever that is. @returns a promise where the guest had to wait for something. */
   run(): Promise<void> | undefined {
     try {
-      const { component, request } = this.#start;
-      this.#instance = this.#thread.component(component).instantiate(this.#context());
+      const { request, outparam } = this.#execution;
+      this.#instance = this.#componentOf(this.#start.component).instantiate(this.#execution);
       this.#readyUs = nowUs();
-      const handled = this.#instance.handle(
-        new IncomingRequest(request, this.#port.requestBody),
-        this.#outparam,
-      );
-      if (handled) {
-        return handled.then(
-          () => this.#finish(this.#ending()),
-          (thrown) => this.#finish(this.#endingOfThrown(thrown)),
-        );
-      }
+      const handled = this.#instance.handle(request, outparam);
+      const answered = handled ? handled.then(() => this.#execution.end()) : this.#execution.end();
+      if (answered instanceof Promise) return this.#finishAfter(answered);
+      this.#finish(this.#ending(answered));
     } catch (thrown) {
+      if (thrown instanceof GuestExit && thrown.isSuccess) return this.#finishAfter(this.#exited(thrown));
       this.#finish(this.#endingOfThrown(thrown));
-      return undefined;
     }
-    this.#finish(this.#ending());
     return undefined;
   }
 
-  #context(): ExecutionContext {
-    const { responseBytesMax, request } = this.#start;
-    const onTooLarge = (): never => {
-      throw new ResponseTooLarge(
-        `expected bodies of at most ${responseBytesMax} bytes from the guest, got more`,
-      );
-    };
-    return {
-      port: this.#port,
-      isHead: request.method === 'HEAD',
-      responseAllowance: new Allowance(responseBytesMax, onTooLarge),
-      requestAllowance: new Allowance(responseBytesMax, onTooLarge),
-      onLog: this.#log.write,
-    };
+  async #finishAfter(answered: Promise<Answered>): Promise<void> {
+    try {
+      this.#finish(this.#ending(await answered));
+    } catch (thrown) {
+      if (thrown instanceof GuestExit && thrown.isSuccess && this.#readyUs !== undefined) {
+        await this.#finishAfter(this.#exited(thrown));
+        return;
+      }
+      this.#finish(this.#endingOfThrown(thrown));
+    }
+  }
+
+  /** A guest that says it is done has answered as if it had returned, if it has answered at all. */
+  async #exited(exit: GuestExit): Promise<Answered> {
+    const { tag } = this.#execution.answered;
+    if (tag === 'none') throw new GuestGaveUp(exit.message);
+    return this.#execution.end();
   }
 
   /** What a guest that returned has left behind. */
-  #ending(): Ending {
-    const set = this.#outparam.value;
-    if (!set)
-      return failed('no-response', 'guest-no-response', 'the guest returned without setting a response');
-    if (set.tag === 'err') {
-      const message = `the guest answered with error ${set.val.tag}${detailOf(set.val.val)}`;
-      return failed('invalid-response', 'guest-response-invalid', message);
+  #ending(answered: Answered): Ending {
+    switch (answered.tag) {
+      case 'none':
+        return failed('no-response', 'guest-no-response', 'the guest returned without setting a response');
+      case 'err': {
+        const { tag, val } = answered.error;
+        const message = `the guest answered with error ${tag}${detailOf(val)}`;
+        return failed('invalid-response', 'guest-response-invalid', message);
+      }
+      default:
+        return answered.failure ? failed('invalid-response', 'guest-response-invalid', UNFINISHED) : OK;
     }
-    if (set.val.close()) return OK;
-    return failed('invalid-response', 'guest-response-invalid', 'the guest did not finish its response body');
   }
 
   #endingOfThrown(thrown: unknown): Ending {
-    if (thrown instanceof GuestExit) {
-      if (thrown.isSuccess && this.#outparam.value) return this.#ending();
-      return failed('exit', 'guest-exit', thrown.message);
-    }
+    this.#execution.abandon();
     const message = thrown instanceof Error ? thrown.message : String(thrown);
+    if (thrown instanceof GuestExit || thrown instanceof GuestGaveUp)
+      return failed('exit', 'guest-exit', message);
     if (thrown instanceof ResponseTooLarge)
       return failed('response-too-large', 'guest-response-too-large', message);
     // The serving thread knows the limit that was passed, and has the words for it.
@@ -157,7 +156,7 @@ export class WorkerExecution {
     const { slot } = this.#port;
     const endedUs = nowUs();
     const readyUs = this.#readyUs ?? endedUs;
-    this.#thread.leave(this.#port);
+    this.#port.endTurn();
     const { used } = slot;
     used[USED.startupUs] = Math.ceil(readyUs - this.#startedUs);
     used[USED.runUs] = Math.ceil(endedUs - readyUs);

@@ -9,7 +9,7 @@ import { MemoryPool } from '../component/memory-pool.ts';
 import type { News } from '../wasi/execution-port.ts';
 import { SharedArea, type SharedSlot, SLOT_STATE, ThreadBell, USED } from './shared-area.ts';
 import { type PortThread, SharedPort } from './shared-port.ts';
-import { type ExecutionThread, WorkerExecution } from './worker-execution.ts';
+import { WorkerExecution } from './worker-execution.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-messages.ts';
 
 /** The execution was stopped while it waited. */
@@ -34,9 +34,9 @@ interface Parked {
 /** How long a thread without work sleeps before it lets its event loop turn and waits there. */
 const SHORT_SLEEP_MS = 20;
 /** Executions after which the event loop turns: what the collector has found is let go only there. */
-const TURN_EXECUTIONS = 64;
+const LOOP_EXECUTIONS = 64;
 
-class GuestThread implements ExecutionThread {
+class GuestThread {
   readonly #area: SharedArea;
   readonly #bell: ThreadBell;
   readonly #cells: LimitCells;
@@ -46,7 +46,9 @@ class GuestThread implements ExecutionThread {
   readonly #portThread: PortThread;
   /** Whether an execution is under way that neither waits nor has ended. */
   #isRunning = false;
-  #executionsSinceTurn = 0;
+  /** Whose guest was the last to be entered. */
+  #turn: SharedPort | undefined;
+  #executionsSinceLoop = 0;
   #wake: (() => void) | undefined;
 
   constructor({ area, bell, limits }: WorkerStart) {
@@ -60,6 +62,8 @@ class GuestThread implements ExecutionThread {
       get news() {
         return sharedBell.news;
       },
+      beginTurn: (port) => this.#beginTurn(port),
+      endTurn: (port) => this.#endTurn(port),
     };
   }
 
@@ -71,18 +75,24 @@ class GuestThread implements ExecutionThread {
     }
   }
 
-  component(id: number): LinkedComponent {
+  readonly #componentOf = (id: number): LinkedComponent => {
     if (!this.#components.has(id)) this.#readMessages();
     return this.#components.get(id) as LinkedComponent;
-  }
+  };
 
-  enter({ slot }: SharedPort): void {
+  #beginTurn(port: SharedPort): void {
+    if (this.#turn === port) return;
+    if (this.#turn) this.#endTurn(this.#turn);
+    this.#turn = port;
+    const { slot } = port;
     slot.used[USED.sliceCpuUs] = cpuNowUs();
     this.#cells.enter(slot.index, () => slot.stopReason);
   }
 
-  leave({ slot }: SharedPort): void {
-    const { used } = slot;
+  #endTurn(port: SharedPort): void {
+    if (this.#turn !== port) return;
+    this.#turn = undefined;
+    const { used } = port.slot;
     this.#cells.leave();
     used[USED.cpuUs] = (used[USED.cpuUs] as number) + cpuNowUs() - (used[USED.sliceCpuUs] as number);
     used[USED.sliceCpuUs] = -1;
@@ -143,7 +153,7 @@ class GuestThread implements ExecutionThread {
       // Otherwise the serving thread has taken it back.
       if (!slot.claim(entry.generation, SLOT_STATE.running)) continue;
       this.#isRunning = true;
-      this.#executionsSinceTurn++;
+      this.#executionsSinceLoop++;
       this.#begin(slot);
       return true;
     }
@@ -152,7 +162,7 @@ class GuestThread implements ExecutionThread {
 
   #begin(slot: SharedSlot): void {
     const port = new SharedPort(slot, this.#portThread, (of) => this.#newsFor(of));
-    const execution = new WorkerExecution(port, this);
+    const execution = new WorkerExecution(port, this.#componentOf);
     const ended = () => {
       if (this.#area.announceEnd(slot)) this.#post({ type: 'news' });
       execution.release();
@@ -166,11 +176,11 @@ class GuestThread implements ExecutionThread {
   /** Lets what was begun or resumed run until it waits or has ended. */
   async #settled(): Promise<void> {
     while (this.#isRunning) await undefined;
-    if (this.#executionsSinceTurn >= TURN_EXECUTIONS) await this.#turn();
+    if (this.#executionsSinceLoop >= LOOP_EXECUTIONS) await this.#turnLoop();
   }
 
-  async #turn(): Promise<void> {
-    this.#executionsSinceTurn = 0;
+  async #turnLoop(): Promise<void> {
+    this.#executionsSinceLoop = 0;
     await new Promise((resolve) => setImmediate(resolve));
   }
 
@@ -179,7 +189,7 @@ class GuestThread implements ExecutionThread {
     for (const parked of this.#parked) untilMs = Math.min(untilMs, parked.untilMs);
     const timeoutMs = Math.max(0, Math.min(SHORT_SLEEP_MS, untilMs - performance.now()));
     if (this.#bell.sleep(seen, timeoutMs)) return;
-    await this.#turn();
+    await this.#turnLoop();
     this.#readMessages();
     if (untilMs < Number.POSITIVE_INFINITY) return;
     const woken = new Promise<void>((resolve) => {
@@ -218,7 +228,7 @@ class GuestThread implements ExecutionThread {
     const { slot } = port;
     checkStopped(port);
     if (port.receive() > 0) return;
-    this.leave(port);
+    this.#endTurn(port);
     slot.become(SLOT_STATE.parked);
     this.#announce(slot);
     await new Promise<void>((resume) => {
@@ -226,7 +236,6 @@ class GuestThread implements ExecutionThread {
       this.#isRunning = false;
     });
     slot.become(SLOT_STATE.running);
-    this.enter(port);
     checkStopped(port);
   }
 }
