@@ -70,6 +70,10 @@ export function suspensionPoint(params: readonly FlatKind[], run: CoreFunction):
     pending = run(...args);
     return pending instanceof Promise ? 1 : 0;
   };
-  const resume = new WebAssembly.Suspending(() => pending);
+  const resume = new WebAssembly.Suspending(() => {
+    const promise = pending;
+    pending = undefined;
+    return promise;
+  });
   return new WebAssembly.Instance(knownModule(params), { host: { begin, resume } }).exports.call;
 }
