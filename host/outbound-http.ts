@@ -138,13 +138,11 @@ export class HttpExchange implements OutboundExchange {
   }
 
   #watchAnswer(): void {
-    const refuse = (_response: http.IncomingMessage, socket: Socket) => {
+    // A protocol that nobody asked for: node has let the socket go by then.
+    this.#sent.on('upgrade', (_response, socket) => {
       this.#fail({ tag: 'HTTP-protocol-error' });
       socket.destroy();
-    };
-    // Two ways for a response not to come as one: a protocol that nobody asked for.
-    this.#sent.on('upgrade', refuse);
-    this.#sent.on('connect', refuse);
+    });
     this.#sent.on('response', (response) => this.#begin(response));
     this.#sent.on('error', (error) => this.#fail(this.#response ? toBodyError(error) : toErrorCode(error)));
     this.#sent.on('close', () => {
