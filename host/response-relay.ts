@@ -5,9 +5,9 @@
 import type { ServerResponse } from 'node:http';
 import { sentHeaders } from './response-head.ts';
 import type { RunControl } from './threads/run-events.ts';
+import { isBodiless } from './wasi/bodiless.ts';
 import type { ResponseHead } from './wasi/execution-port.ts';
 import type { WireHeaders } from './wasi/fields.ts';
-import { isBodiless } from './wasi/bodiless.ts';
 
 export class ResponseRelay {
   /** Bytes of the body that were sent. */
@@ -67,7 +67,6 @@ export class ResponseRelay {
 
   end(trailers: WireHeaders): void {
     this.#trailers = trailers;
-    if (this.isStreaming) this.#finish();
   }
 
   abort(): void {
@@ -75,16 +74,24 @@ export class ResponseRelay {
     if (this.isStreaming) this.#outgoing.destroy();
   }
 
-  /** Sends what there is by now, and from now on at once. */
+  /** Sends what there is by now, and from now on at once; the end too, if it is there. */
   stream(): void {
-    if (this.isStreaming || this.#isAborted || !this.#head || this.#outgoing.destroyed) return;
+    if (this.isStreaming) {
+      this.#finish();
+      return;
+    }
+    if (this.#isAborted || !this.#head || this.#outgoing.destroyed) return;
     this.executionId = this.#nextId();
     this.#begin(this.#head, this.executionId);
   }
 
   /** The run has ended well and is recorded. */
   complete(executionId: number): void {
-    if (this.isStreaming || !this.#head || this.#outgoing.destroyed) return;
+    if (this.isStreaming) {
+      this.#finish();
+      return;
+    }
+    if (!this.#head || this.#outgoing.destroyed) return;
     if (this.#trailers === undefined || this.#trailers.length > 0) {
       this.#begin(this.#head, executionId);
       return;
@@ -108,7 +115,7 @@ export class ResponseRelay {
     this.#outgoing.on('drain', () => this.#drained());
     if (this.#held.length === 0 && !this.#trailers) this.#outgoing.flushHeaders();
     for (const chunk of this.#held.splice(0)) this.#send(chunk);
-    if (this.#trailers) this.#finish();
+    this.#finish();
   }
 
   #send(chunk: Buffer): void {
@@ -128,8 +135,10 @@ export class ResponseRelay {
     this.#control?.taken(owed);
   }
 
+  /** Ends the response if the guest has; its last byte leaves late, so that it is rarely seen before its record. */
   #finish(): void {
-    const trailers = this.#trailers ?? [];
+    const trailers = this.#trailers;
+    if (!trailers || this.#outgoing.writableEnded || this.#outgoing.destroyed) return;
     if (trailers.length > 0 && this.#outgoing.chunkedEncoding) this.#outgoing.addTrailers(pairs(trailers));
     this.#outgoing.end();
   }

@@ -9,11 +9,11 @@ import { NestedCalls } from '../host/nested-calls.ts';
 import { OutboundAccess, systemResolver } from '../host/outbound-access.ts';
 import { OutboundPolicy } from '../host/outbound-policy.ts';
 import { runLimits } from '../host/run-limits.ts';
-import type { RequestData } from '../host/wasi/http-incoming.ts';
-import { WorkerSlot } from '../host/worker-slot.ts';
+import { WorkerPool } from '../host/threads/pool.ts';
 import { example as guest } from './host-guests.ts';
 import { closeAll, closeLater, errorOf, signalled, TestHost, upstream } from './host-kit.ts';
 import { fromText } from './instrument-kit.ts';
+import { runEvents } from './run-kit.ts';
 
 afterEach(closeAll);
 
@@ -109,29 +109,30 @@ describe('a guest without checks', () => {
       if (imported) memories[name] = imported.memory;
       modules[name] = await WebAssembly.compile(imported?.bytes ?? new Uint8Array(bytes));
     }
-    const ready = signalled();
-    const gone = signalled();
-    const slot = new WorkerSlot(
-      { nestedCalls: new NestedCalls() },
-      { onChange: ready.happens, onGone: gone.happens },
-    );
-    closeLater(() => slot.terminate());
-    await ready.happened;
-    slot.claim();
+    const pool = new WorkerPool({
+      workers: 1,
+      queueLimit: 1,
+      nestedCalls: new NestedCalls(),
+      isKept: () => true,
+    });
+    closeLater(() => pool.close());
     const unguarded = { plan: { ...plan, deadlines: 'thread' as const }, modules, memories, guards: {} };
     const component = { ...unguarded, key: 'burn', script: '', codeBytes: 0 };
-    const request: RequestData = {
+    const request = {
       method: 'GET',
       scheme: 'http',
       authority: 'localhost',
       pathWithQuery: '/spin',
       headers: [],
-      body: new Uint8Array(),
-    };
+    } as const;
     const settings = effectiveSettings({ timeLimitMs: 300, memoryMb: MEMORY_MB }, hostConfig({}));
     const limits = runLimits(settings, new OutboundAccess(new OutboundPolicy([]), systemResolver));
-    const result = await slot.run(component, { request, limits, level: 0, onEnd: () => undefined });
+    const order = { functionName: 'burn', request, limits, level: 0, events: runEvents() };
+    const spinning = pool.run(component, order);
+    const result = await spinning;
     expect(result).toMatchObject({ outcome: 'time-limit', memoryBytesPeak: MEMORY_BYTES });
-    await gone.happened;
+    // On the thread that has taken the place of the one that went.
+    const fib = { ...order, request: { ...request, pathWithQuery: '/fib/10' } };
+    expect(await pool.run(component, fib)).toMatchObject({ outcome: 'ok' });
   });
 });

@@ -22,7 +22,7 @@ const wordOf = (execution: number): number => (execution + 1) << STOP_BITS;
 
 /** The number by which a reason travels; 0 is none. */
 export const stopNumber = (reason: StopReason): number => REASONS.indexOf(reason);
-export const stopReason = (number: number): StopReason | undefined => REASONS[number];
+export const stopReasonOf = (number: number): StopReason | undefined => REASONS[number];
 
 export class LimitCells {
   readonly memory: WebAssembly.Memory;
@@ -55,6 +55,11 @@ export class LimitCells {
   stop(execution: number, reason: StopReason): void {
     const word = wordOf(execution);
     Atomics.compareExchange(this.#words, 0, word, word | stopNumber(reason));
+  }
+
+  /** Why the execution that the thread is in has to stop. */
+  get stopReason(): StopReason | undefined {
+    return REASONS[Atomics.load(this.#words, 0) & ((1 << STOP_BITS) - 1)];
   }
 
   /** Whether the thread is in this execution. */

@@ -23,7 +23,7 @@ import {
   trailersText,
 } from './frames.ts';
 import type { RunControl, RunEvents, RunResult } from './run-events.ts';
-import { IN_HEAD, IN_TAIL, OUT_HEAD, OUT_TAIL, type SharedSlot, USED } from './shared-area.ts';
+import { IN_HEAD, IN_TAIL, OUT_HEAD, OUT_TAIL, type SharedSlot, SLOT_STATE, USED } from './shared-area.ts';
 
 /** Outbound requests that one execution may have under way at once. */
 const OUTBOUND_PENDING_MAX = 64;
@@ -78,6 +78,8 @@ export class Execution implements RunControl {
   #isBodyOpen = true;
   #wantsSpace = false;
   #hasAnswered = false;
+  /** By `performance.now()`. */
+  #pauseAtMs: number | undefined;
   #log = '';
   #isDone = false;
 
@@ -101,6 +103,10 @@ export class Execution implements RunControl {
 
   get hasChecks(): boolean {
     return this.order.hasChecks;
+  }
+
+  get isOutboundPending(): boolean {
+    return this.#exchanges.size > 0;
   }
 
   /** When a worker took it, by `performance.now()`; 0 while none has. */
@@ -151,7 +157,23 @@ export class Execution implements RunControl {
     if (this.#isDone) return;
     this.#sendUnsent();
     if (this.slot.takeOutWanted()) this.thread?.ring();
-    if (this.#hasAnswered) this.order.events.onPause();
+    if (!this.#hasAnswered) return;
+    const { state } = this.slot;
+    if (state === SLOT_STATE.parked || state === SLOT_STATE.blocked) this.#pause();
+    else this.#pauseAtMs ??= performance.now() + PAUSE_MS;
+  }
+
+  /** Looks whether the guest has gone on for so long that what it has answered should leave without the rest. */
+  look(nowMs: number): void {
+    if (this.#pauseAtMs !== undefined && nowMs >= this.#pauseAtMs) {
+      this.receive();
+      if (!this.#isDone) this.#pause();
+    }
+  }
+
+  #pause(): void {
+    this.#pauseAtMs = undefined;
+    this.order.events.onPause();
   }
 
   /** Ends it without its worker: what that has written until now is all there will be. */
@@ -312,8 +334,7 @@ export class Execution implements RunControl {
         whileOpen(() => this.#post(FRAME.answer, stream, responseText({ status, headers }))),
       onChunk: (chunk) => whileOpen(() => this.#postBytes(FRAME.body, stream, chunk)),
       onEnd: (trailers) => last(() => this.#post(FRAME.end, stream, trailersText(trailers))),
-      onFailed: (error) =>
-        last(() => this.#postBytes(FRAME.fail, stream, Buffer.from(errorText(error)))),
+      onFailed: (error) => last(() => this.#postBytes(FRAME.fail, stream, Buffer.from(errorText(error)))),
     };
   }
 
@@ -370,6 +391,9 @@ export class Execution implements RunControl {
     }
   }
 }
+
+/** How long a guest that computes may take to end before what it has answered leaves without the rest. */
+const PAUSE_MS = 5;
 
 /** Less room than that is not worth a piece of a longer message. */
 const MIN_PIECE_BYTES = 4_096;

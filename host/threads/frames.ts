@@ -85,7 +85,12 @@ const readNumber = (text: string | undefined): number | undefined =>
 
 export function outboundText(head: OutboundHead): string {
   const { method, pathWithQuery, scheme, authority, headers } = head;
-  const numbers = [head.bodyBytes, head.connectTimeoutMs, head.firstByteTimeoutMs, head.betweenBytesTimeoutMs];
+  const numbers = [
+    head.bodyBytes,
+    head.connectTimeoutMs,
+    head.firstByteTimeoutMs,
+    head.betweenBytesTimeoutMs,
+  ];
   const fields = [method, pathWithQuery, scheme, authority, ...numbers.map(numberText), ...headers];
   return fields.join(SEPARATOR);
 }

@@ -331,7 +331,10 @@ export class WorkerPool {
 
   #look(): void {
     const nowMs = performance.now();
-    for (const thread of this.#threads) this.#watch.look(thread, nowMs);
+    for (const thread of this.#threads) {
+      this.#watch.look(thread, nowMs);
+      for (const execution of thread.executions) execution.look(nowMs);
+    }
     this.#waiting.refuseWhere(({ enqueuedMs, queueTimeoutMs }) => {
       const isTooLong = waitedTooLong((nowMs - enqueuedMs) * 1_000, queueTimeoutMs * 1_000);
       return isTooLong ? queueTimeout(queueTimeoutMs) : undefined;

@@ -103,9 +103,7 @@ export class SharedSlot {
   /** Whoever comes first, the worker that runs it or the serving thread that takes it back. */
   claim(generation: number, state: SlotState): boolean {
     const queued = (generation << STATE_BITS) | SLOT_STATE.queued;
-    return (
-      Atomics.compareExchange(this.words, STATE, queued, (generation << STATE_BITS) | state) === queued
-    );
+    return Atomics.compareExchange(this.words, STATE, queued, (generation << STATE_BITS) | state) === queued;
   }
 
   /** Serving thread: takes it back from an inbox. @returns false when a worker was faster. */
@@ -177,7 +175,11 @@ export class SharedArea {
   }
 
   slot(index: number): SharedSlot {
-    return (this.#slots[index] ??= new SharedSlot(this.memory, index));
+    const known = this.#slots[index];
+    if (known) return known;
+    const slot = new SharedSlot(this.memory, index);
+    this.#slots[index] = slot;
+    return slot;
   }
 
   /** Worker: there is something in the slot for the serving thread. @returns whether that needs a message to wake. */

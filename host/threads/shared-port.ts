@@ -139,13 +139,47 @@ class Sink implements BodySink {
   }
 }
 
+/**
+ * The body of a request that a guest sends. The head is held until it is known whether there is any body: one that is
+ * finished without a byte has a length, which servers like to be told.
+ */
+class RequestSink extends Sink {
+  #sendHead: ((bodyBytes: number | undefined) => void) | undefined;
+
+  constructor(port: SharedPort, stream: number, sendHead: (bodyBytes: number | undefined) => void) {
+    super(port, stream);
+    this.#sendHead = sendHead;
+  }
+
+  /** Sends the head if it was not sent yet. */
+  begin(bodyBytes?: number): void {
+    this.#sendHead?.(bodyBytes);
+    this.#sendHead = undefined;
+  }
+
+  override write(bytes: Uint8Array): void {
+    this.begin();
+    super.write(bytes);
+  }
+
+  override flush(): void {
+    this.begin();
+    super.flush();
+  }
+
+  override finish(trailers: WireHeaders): void {
+    this.begin(trailers.length === 0 ? 0 : undefined);
+    super.finish(trailers);
+  }
+}
+
 class Call implements OutboundCall {
-  readonly body: Sink;
+  readonly body: RequestSink;
   readonly source: Source;
   readonly #onCancel: () => void;
   #answer: OutboundAnswer | undefined;
 
-  constructor(body: Sink, source: Source, onCancel: () => void) {
+  constructor(body: RequestSink, source: Source, onCancel: () => void) {
     this.body = body;
     this.source = source;
     this.#onCancel = onCancel;
@@ -247,14 +281,23 @@ export class SharedPort implements ExecutionPort {
   send(head: OutboundHead): OutboundCall {
     const stream = ++this.#lastStream;
     const source = new Source((type, text) => this.#tell(type, stream, text));
-    const call = new Call(new Sink(this, stream), source, () => {
+    const body = new RequestSink(this, stream, (bodyBytes) => {
+      this.postText(FRAME.send, stream, outboundText({ ...head, bodyBytes: head.bodyBytes ?? bodyBytes }));
+      this.announce();
+    });
+    const call = new Call(body, source, () => {
       if (!this.#calls.delete(stream)) return;
+      body.begin();
       this.#tell(FRAME.cancel, stream, '');
     });
     this.#calls.set(stream, call);
-    this.postText(FRAME.send, stream, outboundText(head));
-    this.announce();
+    if (head.bodyBytes !== undefined) body.begin();
     return call;
+  }
+
+  /** To be called before the execution waits: nothing that others could answer is held back any more. */
+  beginWait(): void {
+    for (const { body } of this.#calls.values()) body.begin();
   }
 
   /** Takes in all that has arrived. @returns how many frames that were. */

@@ -4,7 +4,7 @@ import { LimitCells, type StopReason } from '../component/limit-cells.ts';
 import type { CompiledComponent } from '../component/module-cache.ts';
 import { siblingModule } from '../sibling-module.ts';
 import type { Execution } from './execution.ts';
-import { SLOT_STATE, type SharedArea, ThreadBell, USED } from './shared-area.ts';
+import { type SharedArea, SLOT_STATE, ThreadBell, USED } from './shared-area.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-messages.ts';
 
 export interface ThreadEvents {
@@ -78,7 +78,7 @@ export class GuestThread {
   /** Looked up where the worker keeps it, so that it is true now. */
   get load(): ThreadLoad {
     const load: ThreadLoad = { queued: 0, running: 0, parked: 0, blocked: 0 };
-    for (const { slot } of this.executions) {
+    for (const { slot, isOutboundPending } of this.executions) {
       switch (slot.state) {
         case SLOT_STATE.queued:
           load.queued++;
@@ -90,7 +90,9 @@ export class GuestThread {
           load.blocked++;
           break;
         case SLOT_STATE.running:
-          load.running++;
+          // One that has asked others is about to wait for them, as far as can be seen.
+          if (isOutboundPending) load.blocked++;
+          else load.running++;
           break;
         default:
           // It has ended, which is still to be heard of here.

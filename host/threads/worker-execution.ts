@@ -1,7 +1,7 @@
 /** One execution in a worker: a fresh instance, its handler, and how it ended. Must not know how its thread waits. */
 import type { ErrorCode } from '../../metering/errors.ts';
 import { OUTCOMES, type Outcome } from '../../metering/execution.ts';
-import { stopReason } from '../component/limit-cells.ts';
+import { stopReasonOf } from '../component/limit-cells.ts';
 import type { GuestInstance, LinkedComponent } from '../component/link.ts';
 import { type Answered, Execution } from '../wasi/execution.ts';
 import { GuestExit } from '../wasi/imports.ts';
@@ -148,7 +148,7 @@ export class WorkerExecution {
     if (thrown instanceof ResponseTooLarge)
       return failed('response-too-large', 'guest-response-too-large', message);
     // The serving thread knows the limit that was passed, and has the words for it.
-    if (stopReason(this.#port.slot.stopReason)) return failed('time-limit', 'guest-time-limit', '');
+    if (stopReasonOf(this.#port.slot.stopReason)) return failed('time-limit', 'guest-time-limit', '');
     return failed('trap', 'guest-trap', `the guest trapped: ${message}`);
   }
 

@@ -213,6 +213,7 @@ class GuestThread {
     const { slot } = port;
     const untilMs = performance.now() + timeoutMs;
     slot.become(SLOT_STATE.blocked);
+    port.beginWait();
     this.#announce(slot);
     for (;;) {
       const seen = this.#bell.news;
@@ -227,9 +228,14 @@ class GuestThread {
   async #park(port: SharedPort, timeoutMs: number): Promise<void> {
     const { slot } = port;
     checkStopped(port);
-    if (port.receive() > 0) return;
+    if (port.receive() > 0) {
+      port.beginWait();
+      return;
+    }
     this.#endTurn(port);
+    // Before anybody hears of what it waits for: whoever is asked may need this thread.
     slot.become(SLOT_STATE.parked);
+    port.beginWait();
     this.#announce(slot);
     await new Promise<void>((resume) => {
       this.#parked.add({ port, untilMs: performance.now() + timeoutMs, resume });
