@@ -2,10 +2,12 @@
  * Which price book and which size of instance a platform is billed by. It chooses among what there is and
  * explains what does not fit; it adds nothing up.
  */
+import { discountedBook } from '../metering/discount.ts';
 import { CodedError } from '../metering/errors.ts';
 import type { InstanceSize, PriceBook } from '../metering/price-book.ts';
 import { PRICE_BOOK_IDS, priceBook } from '../metering/prices/catalogue.ts';
 import { sizeMonthNanoUsd } from '../metering/size-price.ts';
+import { parseDecimal } from '../metering/units.ts';
 import type { PlatformName } from './platforms/platform.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -121,6 +123,11 @@ function provisionedBook(book: PriceBook): PriceBook {
   );
 }
 
+const isMachine = (platform: PlatformName): boolean => platform === 'vm' || platform === 'vm-group';
+
+const spotBook = (book: PriceBook, { spotDiscount }: Scenario): PriceBook =>
+  spotDiscount === null ? book : discountedBook(book, parseDecimal(String(spotDiscount)), 'spot');
+
 function sizeFor(platform: PlatformName, book: PriceBook, scenario: Scenario): InstanceSize {
   const given = book.sizes.find(({ name }) => name === scenario.instanceType);
   if (given !== undefined) {
@@ -168,6 +175,10 @@ export function planPricing(
     if (book.bills === 'instances') checkWork(platform, book, scenario.sharing === 'ps');
     const size = book.bills === 'instances' ? sizeFor(platform, book, scenario) : null;
     const isProvisioned = platform === 'functions' && scenario.provisioned !== null;
-    return { platform, pricing: { book, size, provisioned: isProvisioned ? provisionedBook(book) : null } };
+    const sold = isMachine(platform) ? spotBook(book, scenario) : book;
+    return {
+      platform,
+      pricing: { book: sold, size, provisioned: isProvisioned ? provisionedBook(book) : null },
+    };
   });
 }

@@ -34,7 +34,7 @@ export interface PlatformResult {
   readonly served: number;
   /** Refused on arrival: never ran, never billed. */
   readonly rejected: number;
-  /** Ran and did not end well, as the trace says. */
+  /** Ran and did not end well, as the trace says or because its machine was taken. */
   readonly failed: number;
   /** Started on an instance that was started for them. */
   readonly coldStarts: number;
@@ -43,6 +43,10 @@ export interface PlatformResult {
   readonly throttled: number;
   /** Attempts after the first. */
   readonly retried: number;
+  /** Spot machines that their provider took. */
+  readonly interruptions: number;
+  /** Attempts that ran on them then: tried again, or failed. */
+  readonly lost: number;
   /** Most instances at once: starting, busy and idle. */
   readonly instancesPeak: number;
   /** Start-up and run of all requests together. */
@@ -204,6 +208,8 @@ export function platformResult(replayed: Replayed): PlatformResult {
     warmStarts: totalOf(counts.warm),
     throttled: totals.throttled ?? rejected,
     retried: totals.retried ?? 0,
+    interruptions: totals.interruptions ?? 0,
+    lost: totals.lost ?? 0,
     instancesPeak: totals.instancesPeak,
     busySeconds: seconds(usage.startupUs + usage.runUs),
     aliveSeconds: seconds(aliveUs),

@@ -15,6 +15,7 @@ import { SURVIVAL_CURVE_NAMES, type SurvivalCurveName } from './platforms/keep-a
 import { PAAS_SCALINGS, type PaasScaling } from './platforms/paas-scaling.ts';
 import { PLATFORM_NAMES, PLATFORMS_DEFAULT, type PlatformName } from './platforms/platform.ts';
 import { type ProvisionedStep, parseSchedule } from './platforms/provisioned.ts';
+import { parseLives, SPOT_REPLACEMENTS, type SpotSettings } from './platforms/spot.ts';
 import { SHARINGS, type Sharing } from './platforms/vm.ts';
 import { OPTION_USERS, SCENARIO_KEYS, type ScenarioInput, type ScenarioKey } from './scenario-options.ts';
 
@@ -38,6 +39,10 @@ export interface Scenario {
   readonly cores: number | null;
   readonly sharing: Sharing;
   readonly concurrency: number | null;
+  /** null: machines on demand. */
+  readonly spot: Omit<SpotSettings, 'retry' | 'seed'> | null;
+  /** In %; null: none was stated. */
+  readonly spotDiscount: number | null;
   readonly memoryBytes: number | null;
   readonly prices: readonly (string | PriceBook)[];
   readonly instanceType: string | null;
@@ -169,6 +174,22 @@ function readInstances(read: Read) {
   } as const;
 }
 
+/** AWS gives two minutes (EC2 User Guide, "Spot Instance interruption notices", 2025); others give less. */
+const SPOT_NOTICE_US = 120 * US_PER_S;
+const SPOT_RATE_MAX = 3_600;
+
+function readSpot(read: Read) {
+  const ratePerHour = read.number('spotRate', SPOT_RATE_MAX);
+  const livesUs = read.parsed('spotLivesS', parseLives, 'seconds above 0, such as 1800,5400');
+  const noticeUs = read.us('spotNoticeS', SECONDS_MAX, US_PER_S) ?? SPOT_NOTICE_US;
+  const replacement = read.oneOf('spotReplacement', SPOT_REPLACEMENTS) ?? 'after';
+  const isSpot = ratePerHour !== null || livesUs !== null;
+  return {
+    spot: isSpot ? { ratePerHour: ratePerHour ?? 0, livesUs, noticeUs, replacement } : null,
+    spotDiscount: read.number('spotDiscount', 99.999),
+  } as const;
+}
+
 /** Options that do not fit each other, or no chosen platform. */
 function crossCheck(read: Read, scenario: Scenario): void {
   const { platforms, keepAlive, memoryCapBytes, minInstances, maxInstances, sharing } = scenario;
@@ -187,6 +208,17 @@ function crossCheck(read: Read, scenario: Scenario): void {
   needs('memoryCapMb', 'keepAlive lru or greedy-dual', isCapped);
   needs('survivalCurve', 'keepAlive survival', keepAlive === 'survival');
   needs('keepAliveS', 'keepAlive fixed or hybrid', keepAlive === 'fixed' || keepAlive === 'hybrid');
+  const isFor = (platform: PlatformName): boolean => platforms.includes(platform);
+  const isSpot = scenario.spot !== null;
+  for (const key of ['spotNoticeS', 'spotReplacement', 'spotDiscount'] as const)
+    needs(key, 'spotRate or spotLivesS', isSpot);
+  if (read.value('spotLivesS') !== undefined) needs('spotRate', 'lives by a rate, without spotLivesS', false);
+  needs('attempts', 'functions, or machines with spotRate or spotLivesS', isSpot || isFor('functions'));
+  needs(
+    'bootS',
+    'paas, vm-group, or vm with spotRate or spotLivesS',
+    isSpot || isFor('paas') || isFor('vm-group'),
+  );
   needs('backoffMs', 'attempts of 2 or more', scenario.attempts > 1);
   const isSharingAnywhere = sharing === 'ps' || platforms.some((name) => name !== 'vm');
   needs('concurrency', 'sharing ps', isSharingAnywhere);
@@ -206,6 +238,7 @@ export function checkScenario(input: ScenarioInput): Scenario {
     ...readFunctions(read),
     ...readInstances(read),
     ...readScaling(read),
+    ...readSpot(read),
     memoryBytes: readMb(read, 'memoryMb'),
     prices: readPrices(read) ?? [],
     instanceType: read.text('instanceType'),

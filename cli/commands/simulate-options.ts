@@ -7,6 +7,7 @@ import { KEEP_ALIVES } from '../../simulator/platforms/keep-alive/policy.ts';
 import { SURVIVAL_CURVE_NAMES } from '../../simulator/platforms/keep-alive/survival-curves.ts';
 import { PAAS_SCALINGS } from '../../simulator/platforms/paas-scaling.ts';
 import { PLATFORM_NAMES } from '../../simulator/platforms/platform.ts';
+import { SPOT_REPLACEMENTS } from '../../simulator/platforms/spot.ts';
 import { SHARINGS } from '../../simulator/platforms/vm.ts';
 import { decimalNumber, list, wholeNumber } from '../option-values.ts';
 import { PRICES_ARGUMENT } from '../price-books.ts';
@@ -85,7 +86,23 @@ const FLEETS: readonly Row[] = [
     'all but functions: most requests that wait; more are rejected (0 to 2147483647; default: no limit, ebb 1000 a machine)',
     wholeNumber(0, COUNT_MAX),
   ],
-  ['--boot-s <s>', 'until a new instance takes requests (s; default: paas 30, vm-group 60)', seconds],
+  ['--boot-s <s>', 'until a new instance takes requests (s; default: paas 30, machines 60)', seconds],
+];
+
+const SPOT: readonly Row[] = [
+  [
+    '--spot-rate <n>',
+    'vm, vm-group: spot machines, with so many interruptions a machine-hour (0 to 3600; default: on demand)',
+    decimalNumber(3_600),
+  ],
+  ['--spot-lives-s <list>', 'instead: lives to draw from (s), such as 1800,5400; one alone is certain'],
+  [
+    '--spot-notice-s <s>',
+    'from the notice until a machine is taken (s; default: 120, as AWS; GCP, Azure 30)',
+    seconds,
+  ],
+  ['--spot-replacement <when>', 'when a new machine starts (default: after)', SPOT_REPLACEMENTS],
+  ['--spot-discount <%>', 'off the price book (%, 0 to 99.999; default: none)', decimalNumber(99.999)],
 ];
 
 const FUNCTIONS: readonly Row[] = [
@@ -109,7 +126,11 @@ const FUNCTIONS: readonly Row[] = [
     'new instances of one function every 10 s; AWS Lambda has 1000 (default: no limit)',
     count,
   ],
-  ['--attempts <n>', 'how often a refused client tries in all (1 to 100; default: 1)', wholeNumber(1, 100)],
+  [
+    '--attempts <n>',
+    'how often a refused client tries in all, also one whose spot machine was taken (1 to 100; default: 1)',
+    wholeNumber(1, 100),
+  ],
   [
     '--backoff-ms <ms>',
     'first range of its random pause, doubled each time (ms; default: 100)',
@@ -183,6 +204,7 @@ export function addSimulateOptions(command: Command): Command {
     .helpGroup(all);
   command.addOption(seed);
   add(command, 'Machines and instances:', FLEETS);
+  add(command, 'Spot machines:', SPOT);
   add(command, 'Functions:', FUNCTIONS);
   add(command, 'Containers:', CONTAINERS);
   add(command, 'PaaS:', PAAS);

@@ -46,6 +46,10 @@ export interface PlatformTotals {
   readonly throttled?: number;
   /** Attempts after the first. Default 0. */
   readonly retried?: number;
+  /** Machines that their provider took. Default 0. */
+  readonly interruptions?: number;
+  /** Attempts that ran on them then. Default 0. */
+  readonly lost?: number;
 }
 
 /** Replays a whole trace. `progress` is called every PROGRESS_STEP arrivals and may throw to stop the replay. */

@@ -33,6 +33,8 @@ const ROWS: readonly Row[] = [
   ['  failed', ({ failed }) => count(failed)],
   ['throttled', ({ throttled }) => count(throttled)],
   ['tried again', ({ retried }) => count(retried)],
+  ['interruptions', ({ interruptions }) => count(interruptions)],
+  ['lost by them', ({ lost }) => count(lost)],
   ['cold starts', ({ coldStarts }) => count(coldStarts)],
   ['instances, peak', ({ instancesPeak }) => count(instancesPeak)],
   ['busy, s', ({ busySeconds }) => fixed(busySeconds, 3)],
@@ -77,9 +79,12 @@ function invoiceOf(platform: PlatformResult): string[] {
   return [title, ...aligned([...lines, ['  total', '', fixed(platform.costUsd, 9)]])];
 }
 
-/** Shown where somebody was refused and tried again. */
-const isOfUse = ([label]: Row, platforms: readonly PlatformResult[]): boolean =>
-  !['throttled', 'tried again'].includes(label) || platforms.some(({ retried }) => retried > 0);
+/** Shown where somebody was refused and tried again, or where machines may be taken. */
+function isOfUse([label]: Row, platforms: readonly PlatformResult[]): boolean {
+  if (label === 'throttled' || label === 'tried again') return platforms.some(({ retried }) => retried > 0);
+  if (label !== 'interruptions' && label !== 'lost by them') return true;
+  return platforms.some(({ settings }) => settings.spotNoticeS !== undefined);
+}
 
 const digits = (value: number, count: number): string => plain(Number(value.toPrecision(count)));
 const plusMinus = ({ mean, halfWidth }: Interval): string =>
