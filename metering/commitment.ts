@@ -91,7 +91,7 @@ const NANO_PER_USD = 1_000_000_000n;
 /** Counts what a book bills hour by hour. @throws CodedError `prices-unfit` for a book with nothing to cover. */
 export class CommitmentMeter {
   readonly book: PriceBook;
-  readonly #commitment: Commitment;
+  readonly commitment: Commitment;
   /** Indices of the meters that are covered. */
   readonly #at: readonly number[];
   readonly #rates: readonly CoveredRate[];
@@ -101,7 +101,7 @@ export class CommitmentMeter {
   /** @param size which is billed; null in a book of executions. */
   constructor(book: PriceBook, commitment: Commitment, size: string | null) {
     this.book = book;
-    this.#commitment = commitment;
+    this.commitment = commitment;
     const isCovered = ({ measure }: PriceMeter): boolean => {
       if (measure.kind === 'instance-time') return measure.size === size;
       if (commitment.kind === 'instances') return false;
@@ -175,14 +175,14 @@ export class CommitmentMeter {
   }
 
   #covers(used: readonly bigint[]): readonly bigint[] {
-    const commitment = this.#commitment;
+    const commitment = this.commitment;
     if (commitment.kind === 'spend') return coverHour(this.#rates, used, commitment.usdPerHour);
     const mostUs = BigInt(commitment.count) * BigInt(US_PER_HOUR);
     return used.map((quantity) => (quantity < mostUs ? quantity : mostUs));
   }
 
   #line(hours: number): InvoiceLine {
-    const commitment = this.#commitment;
+    const commitment = this.commitment;
     const isSpend = commitment.kind === 'spend';
     const quantity = BigInt(hours) * (isSpend ? 1n : BigInt(commitment.count));
     const { planUsd, unitQuantity } = this.#rates[0] as CoveredRate;

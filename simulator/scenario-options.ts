@@ -69,6 +69,22 @@ export interface ScenarioInput {
   readonly prices?: readonly (string | PriceBook)[] | undefined;
   /** All but functions: the size of an instance, by its name in a price book. */
   readonly instanceType?: string | undefined;
+  /** functions, vm, vm-group, ebb: a savings plan, in USD an hour, of each of them; needs commitDiscount. */
+  readonly commitUsd?: number | undefined;
+  /** vm, vm-group, ebb: reserved instances of the size, of each of them; needs commitDiscount. */
+  readonly reserved?: number | undefined;
+  /** What the commitment takes off the prices on demand, in %, 0 to 99.999. */
+  readonly commitDiscount?: number | undefined;
+  /** Books of gateways, load balancers, traffic and logs, by id or as they are, beside every platform; default none. */
+  readonly extras?: readonly (string | PriceBook)[] | undefined;
+  /** For extras: bytes of a request's body, where the trace does not say. */
+  readonly requestBytes?: number | undefined;
+  /** For extras: bytes of a response's body, where the trace does not say. */
+  readonly responseBytes?: number | undefined;
+  /** For extras: bytes that a request writes to the log. */
+  readonly logBytes?: number | undefined;
+  /** For extras: bytes that a request sends and gets through a NAT gateway. */
+  readonly natBytes?: number | undefined;
   /** Whether the price books' free tiers are subtracted; default false. */
   readonly freeTier?: boolean | undefined;
   /** paas, vm-group: fewest instances, default 1. containers: the same, default 0. */
@@ -150,6 +166,14 @@ export const OPTION_USERS: Readonly<Record<ScenarioKey, readonly PlatformName[]>
   prices: ALL,
   // Functions have no sizes; the refusal that names the sizes there are is made with the price books.
   instanceType: ALL,
+  commitUsd: ['functions', 'vm', 'vm-group', 'ebb'],
+  reserved: ['vm', 'vm-group', 'ebb'],
+  commitDiscount: ['functions', 'vm', 'vm-group', 'ebb'],
+  extras: ALL,
+  requestBytes: ALL,
+  responseBytes: ALL,
+  logBytes: ALL,
+  natBytes: ALL,
   freeTier: ALL,
   minInstances: ['paas', 'vm-group', 'containers'],
   maxInstances: ['functions', 'paas', 'vm-group', 'containers'],

@@ -15,8 +15,9 @@ import { SURVIVAL_CURVE_NAMES, type SurvivalCurveName } from './platforms/keep-a
 import { PAAS_SCALINGS, type PaasScaling } from './platforms/paas-scaling.ts';
 import { PLATFORM_NAMES, PLATFORMS_DEFAULT, type PlatformName } from './platforms/platform.ts';
 import { type ProvisionedStep, parseSchedule } from './platforms/provisioned.ts';
-import { parseLives, SPOT_REPLACEMENTS, type SpotSettings } from './platforms/spot.ts';
+import type { SpotSettings } from './platforms/spot.ts';
 import { SHARINGS, type Sharing } from './platforms/vm.ts';
+import { crossCheckCosts, readCosts, readSpot } from './scenario-costs.ts';
 import { OPTION_USERS, SCENARIO_KEYS, type ScenarioInput, type ScenarioKey } from './scenario-options.ts';
 
 export { SCENARIO_KEYS, type ScenarioInput } from './scenario-options.ts';
@@ -45,6 +46,14 @@ export interface Scenario {
   readonly spotDiscount: number | null;
   readonly memoryBytes: number | null;
   readonly prices: readonly (string | PriceBook)[];
+  readonly commitUsd: number | null;
+  readonly reserved: number | null;
+  readonly commitDiscount: number | null;
+  readonly extras: readonly (string | PriceBook)[];
+  readonly requestBytes: number | null;
+  readonly responseBytes: number | null;
+  readonly logBytes: number | null;
+  readonly natBytes: number | null;
   readonly instanceType: string | null;
   readonly freeTier: boolean;
   readonly minInstances: number | null;
@@ -96,20 +105,6 @@ function readPlatforms(read: Read): readonly PlatformName[] | null {
     'platforms',
     `names among ${PLATFORM_NAMES.join(', ')}${didYouMean(strange, PLATFORM_NAMES)}`,
   );
-}
-
-/** Ids, and books that were checked when they were read from a file of the user's own. */
-function readPrices(read: Read): readonly (string | PriceBook)[] | null {
-  const value = read.value('prices');
-  if (value === undefined) return null;
-  const isBook = (item: unknown): boolean => typeof (item as PriceBook | null)?.id === 'string';
-  const isGood =
-    Array.isArray(value) &&
-    value.length > 0 &&
-    value.every((item) => typeof item === 'string' || isBook(item));
-  return isGood
-    ? [...new Set(value as (string | PriceBook)[])]
-    : read.fault('prices', 'a list of price books, at least one');
 }
 
 function readColdStart(read: Read): number | 'trace' | null {
@@ -174,22 +169,6 @@ function readInstances(read: Read) {
   } as const;
 }
 
-/** AWS gives two minutes (EC2 User Guide, "Spot Instance interruption notices", 2025); others give less. */
-const SPOT_NOTICE_US = 120 * US_PER_S;
-const SPOT_RATE_MAX = 3_600;
-
-function readSpot(read: Read) {
-  const ratePerHour = read.number('spotRate', SPOT_RATE_MAX);
-  const livesUs = read.parsed('spotLivesS', parseLives, 'seconds above 0, such as 1800,5400');
-  const noticeUs = read.us('spotNoticeS', SECONDS_MAX, US_PER_S) ?? SPOT_NOTICE_US;
-  const replacement = read.oneOf('spotReplacement', SPOT_REPLACEMENTS) ?? 'after';
-  const isSpot = ratePerHour !== null || livesUs !== null;
-  return {
-    spot: isSpot ? { ratePerHour: ratePerHour ?? 0, livesUs, noticeUs, replacement } : null,
-    spotDiscount: read.number('spotDiscount', 99.999),
-  } as const;
-}
-
 /** Options that do not fit each other, or no chosen platform. */
 function crossCheck(read: Read, scenario: Scenario): void {
   const { platforms, keepAlive, memoryCapBytes, minInstances, maxInstances, sharing } = scenario;
@@ -210,9 +189,6 @@ function crossCheck(read: Read, scenario: Scenario): void {
   needs('keepAliveS', 'keepAlive fixed or hybrid', keepAlive === 'fixed' || keepAlive === 'hybrid');
   const isFor = (platform: PlatformName): boolean => platforms.includes(platform);
   const isSpot = scenario.spot !== null;
-  for (const key of ['spotNoticeS', 'spotReplacement', 'spotDiscount'] as const)
-    needs(key, 'spotRate or spotLivesS', isSpot);
-  if (read.value('spotLivesS') !== undefined) needs('spotRate', 'lives by a rate, without spotLivesS', false);
   needs('attempts', 'functions, or machines with spotRate or spotLivesS', isSpot || isFor('functions'));
   needs(
     'bootS',
@@ -240,14 +216,16 @@ export function checkScenario(input: ScenarioInput): Scenario {
     ...readScaling(read),
     ...readSpot(read),
     memoryBytes: readMb(read, 'memoryMb'),
-    prices: readPrices(read) ?? [],
+    ...readCosts(read),
     instanceType: read.text('instanceType'),
-    freeTier: read.flag('freeTier') ?? false,
     seriesUs: read.us('seriesS', SECONDS_MAX, US_PER_S, 0.001),
     replications: read.integer('replications', 1, REPLICATIONS_MAX) ?? 1,
     seed: read.integer('seed', 0, Number.MAX_SAFE_INTEGER) ?? 1,
   };
-  if (read.faults.length === 0) crossCheck(read, scenario);
+  if (read.faults.length === 0) {
+    crossCheck(read, scenario);
+    crossCheckCosts(read, scenario);
+  }
   if (read.faults.length > 0) {
     throw new CodedError('config-invalid', `scenario: ${read.faults.join('; ')}`, { faults: read.faults });
   }

@@ -54,6 +54,34 @@ const ALL: readonly Row[] = [
   ],
 ];
 
+const bytes = wholeNumber(0, COUNT_MAX);
+
+const COSTS: readonly Row[] = [
+  [
+    '--extra <ids>',
+    `books of gateways, load balancers, traffic or logs beside every platform, a list: ${PRICES_ARGUMENT} (default: none)`,
+  ],
+  ['--request-bytes <n>', 'for extras: body of a request (bytes; default: as the trace says)', bytes],
+  ['--response-bytes <n>', 'for extras: body of a response (bytes; default: as the trace says)', bytes],
+  ['--log-bytes <n>', 'for extras: what a request writes to the log (bytes)', bytes],
+  ['--nat-bytes <n>', 'for extras: what a request moves through a NAT gateway (bytes)', bytes],
+  [
+    '--commit-usd <usd>',
+    'functions, vm, vm-group, ebb: a savings plan (USD an hour, used or not; default: none)',
+    decimalNumber(1e6),
+  ],
+  [
+    '--reserved <n>',
+    'vm, vm-group, ebb: reserved instances of the size (default: none)',
+    wholeNumber(0, 100_000),
+  ],
+  [
+    '--commit-discount <%>',
+    'what the plan or the reservation takes off the prices on demand (%, 0 to 99.999)',
+    decimalNumber(99.999),
+  ],
+];
+
 const FLEETS: readonly Row[] = [
   [
     '--instances <n>',
@@ -186,7 +214,7 @@ function add(command: Command, heading: string, rows: readonly Row[]): void {
     const option = new Option(flags, description).helpGroup(heading);
     if (typeof values === 'function') option.argParser(values);
     else if (values !== undefined) option.choices([...values]);
-    else if (flags.startsWith('--prices')) option.argParser(list);
+    else if (/^--(prices|extra) /.test(flags)) option.argParser(list);
     command.addOption(option);
   }
 }
@@ -203,6 +231,7 @@ export function addSimulateOptions(command: Command): Command {
     .default(1)
     .helpGroup(all);
   command.addOption(seed);
+  add(command, 'Costs beside and ahead:', COSTS);
   add(command, 'Machines and instances:', FLEETS);
   add(command, 'Spot machines:', SPOT);
   add(command, 'Functions:', FUNCTIONS);
