@@ -1,6 +1,7 @@
 /** Machines of a scenario, fixed or as a group, on demand or spot: their settings with all defaults. */
 import { CodedError } from '../metering/errors.ts';
 import { US_PER_HOUR, US_PER_MS, US_PER_S } from '../metering/units.ts';
+import type { AlarmRule } from './platforms/alarm.ts';
 import type { SpotSettings } from './platforms/spot.ts';
 import { singleVmPlatform, vmPlatform } from './platforms/vm.ts';
 import { vmGroupPlatform } from './platforms/vm-group.ts';
@@ -89,6 +90,8 @@ export function prepareVm(scenario: Scenario, seed: number): Prepared {
   };
 }
 
+const alarmText = ({ needed, of }: AlarmRule): string | null => (of === 1 ? null : `${needed}/${of}`);
+
 export function prepareGroup(scenario: Scenario, pricing: Pricing, seed: number): Prepared {
   const { memoryBytes, warmUpUs, cooldownUs, metricPeriodUs, metricDelayUs, scaleInProtection } = scenario;
   const { scaleMetric: metric, scaleSteps: steps } = scenario;
@@ -100,13 +103,15 @@ export function prepareGroup(scenario: Scenario, pricing: Pricing, seed: number)
   const bootUs = scenario.bootUs ?? VM_BOOT_US_DEFAULT;
   const { spot, settings } = prepareSpot(scenario, bootUs, seed);
   const target = steps === null ? scenario.scaleTarget : null;
+  const { alarmOut, alarmIn, alarmLowShare: lowShare } = scenario;
+  const alarms = { alarmOut, alarmIn, lowShare };
   const metrics = { metric, target, steps: steps ?? [], cooldownUs };
   return {
     platform: vmGroupPlatform({
       ...{ minInstances, maxInstances, cores, requestsAtOnce, bootUs, warmUpUs, queueLimit, memoryBytes },
       protectsBusy: scaleInProtection,
       spot,
-      scaling: { ...metrics, periodUs: metricPeriodUs, delayUs: metricDelayUs },
+      scaling: { ...metrics, ...alarms, periodUs: metricPeriodUs, delayUs: metricDelayUs },
     }),
     requestsAtOnce: requestsAtOnce > cores ? null : requestsAtOnce,
     settings: {
@@ -116,6 +121,11 @@ export function prepareGroup(scenario: Scenario, pricing: Pricing, seed: number)
       ...{ bootS: bootUs / US_PER_S, warmUpS: warmUpUs / US_PER_S, cooldownS: cooldownUs / US_PER_S },
       ...{ metricPeriodS: metricPeriodUs / US_PER_S, metricDelayS: metricDelayUs / US_PER_S },
       scaleInProtection: scaleInProtection ? 'on' : 'off',
+      ...asked({
+        alarmOut: alarmText(alarmOut),
+        alarmIn: alarmText(alarmIn),
+        alarmLowShare: lowShare === 1 ? null : lowShare * 100,
+      }),
       ...settings,
       ...{ queueLimit: finite(queueLimit), memoryMb: inMb(memoryBytes) },
     },

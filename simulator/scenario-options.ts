@@ -115,6 +115,12 @@ export interface ScenarioInput {
   readonly metricDelayS?: number | undefined;
   /** vm-group: whether scale-in spares machines that are serving; default false. */
   readonly scaleInProtection?: boolean | undefined;
+  /** vm-group: M/N, periods beyond the threshold before machines are added; default 1/1. */
+  readonly alarmOut?: string | undefined;
+  /** vm-group: the same before machines are taken away; default 1/1. */
+  readonly alarmIn?: string | undefined;
+  /** vm-group: % of the target below which machines are taken away, 1 to 100; default 100. */
+  readonly alarmLowShare?: number | undefined;
   /** paas: what the autoscaler looks at; default load. */
   readonly paasScaling?: PaasScaling | undefined;
   /** paas: the p95 that is wanted in ms; default latency 500, queue-time 100. */
@@ -189,6 +195,9 @@ export const OPTION_USERS: Readonly<Record<ScenarioKey, readonly PlatformName[]>
   metricPeriodS: ['vm-group'],
   metricDelayS: ['paas', 'vm-group'],
   scaleInProtection: ['vm-group'],
+  alarmOut: ['vm-group'],
+  alarmIn: ['vm-group'],
+  alarmLowShare: ['vm-group'],
   paasScaling: ['paas'],
   p95TargetMs: ['paas'],
   requestsTarget: ['paas'],

@@ -7,6 +7,7 @@ import { didYouMean } from '../metering/nearest.ts';
 import type { PriceBook } from '../metering/price-book.ts';
 import { BYTES_PER_MB, US_PER_MS, US_PER_S } from '../metering/units.ts';
 import { OptionReader, shown } from './option-reader.ts';
+import { type AlarmRule, parseAlarm } from './platforms/alarm.ts';
 import { ROUTINGS, type Routing } from './platforms/fleet.ts';
 import { GROUP_METRICS, type GroupMetric, parseSteps, type ScalingStep } from './platforms/group-scaling.ts';
 import { PICKS, type Pick } from './platforms/instances.ts';
@@ -70,6 +71,9 @@ export interface Scenario {
   readonly metricPeriodUs: number;
   readonly metricDelayUs: number;
   readonly scaleInProtection: boolean;
+  readonly alarmOut: AlarmRule;
+  readonly alarmIn: AlarmRule;
+  readonly alarmLowShare: number;
   readonly paasScaling: PaasScaling;
   readonly p95TargetUs: number | null;
   readonly requestsTarget: number | null;
@@ -136,6 +140,9 @@ function readFunctions(read: Read) {
   } as const;
 }
 
+const AT_ONCE: AlarmRule = { needed: 1, of: 1 };
+const ALARMS = 'M/N with 1 <= M <= N <= 10080, such as 3/3';
+
 function readScaling(read: Read) {
   return {
     minInstances: read.integer('minInstances', 0, INSTANCES_MAX),
@@ -149,6 +156,9 @@ function readScaling(read: Read) {
     metricPeriodUs: read.us('metricPeriodS', SECONDS_MAX, US_PER_S, 1) ?? 60 * US_PER_S,
     metricDelayUs: read.us('metricDelayS', SECONDS_MAX, US_PER_S) ?? 0,
     scaleInProtection: read.flag('scaleInProtection') ?? false,
+    alarmOut: read.parsed('alarmOut', parseAlarm, ALARMS) ?? AT_ONCE,
+    alarmIn: read.parsed('alarmIn', parseAlarm, ALARMS) ?? AT_ONCE,
+    alarmLowShare: (read.number('alarmLowShare', 100, 1) ?? 100) / 100,
     paasScaling: read.oneOf('paasScaling', PAAS_SCALINGS) ?? 'load',
     p95TargetUs: read.us('p95TargetMs', MS_MAX, US_PER_MS),
     requestsTarget: read.number('requestsTarget', COUNT_MAX, 0.001),
@@ -198,6 +208,7 @@ function crossCheck(read: Read, scenario: Scenario): void {
   needs('backoffMs', 'attempts of 2 or more', scenario.attempts > 1);
   const isSharingAnywhere = sharing === 'ps' || platforms.some((name) => name !== 'vm');
   needs('concurrency', 'sharing ps', isSharingAnywhere);
+  needs('alarmLowShare', 'target tracking, without scaleSteps', scenario.scaleSteps === null);
   if (scenario.scaleSteps !== null) needs('scaleTarget', 'target tracking, without scaleSteps', false);
   if (minInstances !== null && maxInstances !== null && minInstances > maxInstances) {
     read.fault('minInstances', `at most maxInstances, ${maxInstances}`);

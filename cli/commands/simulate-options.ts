@@ -201,6 +201,16 @@ const GROUP: readonly Row[] = [
   ['--cooldown-s <s>', 'between a change and a scale-in (s; default: 300)', seconds],
   ['--warm-up-s <s>', "until a new machine's load counts (s; default: 300)", seconds],
   ['--metric-period-s <s>', 'length of a metric period (s, 1 to 10^9; default: 60)', seconds],
+  [
+    '--alarm-out <M/N>',
+    'of N metric periods M must be beyond the threshold to add machines; AWS target tracking has 3/3 (default: 1/1)',
+  ],
+  ['--alarm-in <M/N>', 'the same to take machines away; AWS target tracking has 15/15 (default: 1/1)'],
+  [
+    '--alarm-low-share <%>',
+    'target tracking takes away below this share of the target; AWS has 70 for processors (%, 1 to 100; default: 100)',
+    decimalNumber(100),
+  ],
   ['--scale-in-protection', 'scale-in spares machines that are serving (default: off)'],
 ];
 
