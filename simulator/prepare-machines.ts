@@ -50,6 +50,7 @@ function prepareSpot(
       }),
       ...{ spotNoticeS: noticeUs / US_PER_S, spotReplacement: replacement },
       ...asked({
+        spotFirstHourFree: spot.isFirstHourFree ? 'on' : null,
         spotDiscount,
         attempts: attempts > 1 ? attempts : null,
         backoffMs: attempts > 1 ? backoffUs / US_PER_MS : null,

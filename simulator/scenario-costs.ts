@@ -35,9 +35,10 @@ export function readSpot(read: Read) {
   const livesUs = read.parsed('spotLivesS', parseLives, 'seconds above 0, such as 1800,5400');
   const noticeUs = read.us('spotNoticeS', SECONDS_MAX, US_PER_S) ?? SPOT_NOTICE_US;
   const replacement = read.oneOf('spotReplacement', SPOT_REPLACEMENTS) ?? 'after';
+  const isFirstHourFree = read.flag('spotFirstHourFree') ?? false;
   const isSpot = ratePerHour !== null || livesUs !== null;
   return {
-    spot: isSpot ? { ratePerHour: ratePerHour ?? 0, livesUs, noticeUs, replacement } : null,
+    spot: isSpot ? { ratePerHour: ratePerHour ?? 0, livesUs, noticeUs, replacement, isFirstHourFree } : null,
     spotDiscount: read.number('spotDiscount', 99.999),
   } as const;
 }
@@ -71,7 +72,7 @@ export function crossCheckCosts(read: Read, scenario: Scenario): void {
   if (!isCommitted && commitDiscount !== null) say('commitDiscount: is for commitUsd or reserved');
   if (isCommitted && spot !== null)
     say('commitDiscount: is for machines on demand, commitments cover no spot machines');
-  for (const key of ['spotNoticeS', 'spotReplacement', 'spotDiscount'] as const)
+  for (const key of ['spotNoticeS', 'spotReplacement', 'spotFirstHourFree', 'spotDiscount'] as const)
     if (read.value(key) !== undefined && spot === null)
       say(`${key}: is for spotRate or spotLivesS alone, got ${shown(read.value(key))} without`);
   if (read.value('spotLivesS') !== undefined && read.value('spotRate') !== undefined)

@@ -61,6 +61,8 @@ export interface ScenarioInput {
   readonly spotNoticeS?: number | undefined;
   /** Spot machines: when a new one starts; default after. */
   readonly spotReplacement?: SpotReplacement | undefined;
+  /** Spot machines: whether one that is taken in its first hour is not billed, as with AWS; default false. */
+  readonly spotFirstHourFree?: boolean | undefined;
   /** Spot machines: % off the price book, 0 to 99.999; default none. */
   readonly spotDiscount?: number | undefined;
   /** Configured memory in MB (2^20 bytes) instead of the trace's; default the trace's, else 512. */
@@ -167,6 +169,7 @@ export const OPTION_USERS: Readonly<Record<ScenarioKey, readonly PlatformName[]>
   spotLivesS: MACHINES,
   spotNoticeS: MACHINES,
   spotReplacement: MACHINES,
+  spotFirstHourFree: MACHINES,
   spotDiscount: MACHINES,
   memoryMb: ALL,
   prices: ALL,

@@ -91,7 +91,7 @@ export class Tally implements Sink {
     this.#series?.instance(startedAtUs, endedAtUs);
     if (work !== undefined) this.#instanceBusyUs.add(work.busyUs);
     if (work?.isProvisioned === true) this.#provisioned(startedAtUs, endedAtUs, work);
-    else if (this.#size !== null) {
+    else if (this.#size !== null && work?.isFree !== true) {
       const record = instanceRecord(this.#size, startedAtUs, endedAtUs, work);
       this.bill.addInstance(record);
       this.commitment?.addInstance(record);

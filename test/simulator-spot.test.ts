@@ -192,6 +192,11 @@ describe('the price of spot machines', () => {
     // 100 s, and 11 s that count as a minute: 160 s × 0.0816 × 0.3 / 3600, rounded up to the nano-dollar.
     expect(vm.costUsd).toBe(0.001088);
     expect(resultOf(traceOf(...ROWS), scenario).priceBook).toBe('aws-ec2');
+    // Taken after 100 s, which is within its first hour; its successor's minute is paid.
+    const free = resultOf(traceOf(...ROWS), { ...scenario, spotDiscount: 70, spotFirstHourFree: true });
+    expect([free.costUsd, free.aliveSeconds]).toEqual([0.000408, 111]);
+    const late = { ...scenario, spotLivesS: '3600', spotFirstHourFree: true } as const;
+    expect(resultOf(traceOf('0,1', '3700,1'), late).costUsd).toBe(0.083889334); // 3701 s, rounded up
   });
 });
 

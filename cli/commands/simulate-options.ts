@@ -130,6 +130,10 @@ const SPOT: readonly Row[] = [
     seconds,
   ],
   ['--spot-replacement <when>', 'when a new machine starts (default: after)', SPOT_REPLACEMENTS],
+  [
+    '--spot-first-hour-free',
+    'bill nothing for a machine that is taken in its first hour, as AWS does (default: off)',
+  ],
   ['--spot-discount <%>', 'off the price book (%, 0 to 99.999; default: none)', decimalNumber(99.999)],
 ];
 

@@ -306,6 +306,9 @@ export class FleetReplay {
 
   #ended(instance: FleetInstance): void {
     const nowUs = this.#nowUs;
-    this.#sink.instance(instance.startedAtUs, nowUs, instance.work(nowUs, null));
+    const work = instance.work(nowUs, null);
+    const isTaken = instance.takenAtUs === nowUs;
+    const isFree = isTaken && this.#spot?.isFree(nowUs - instance.startedAtUs) === true;
+    this.#sink.instance(instance.startedAtUs, nowUs, isFree ? { ...work, isFree } : work);
   }
 }

@@ -24,6 +24,8 @@ export interface InstanceWork {
   readonly memoryBytes: number | null;
   /** Paid for by the instance in a book of instances, beside a platform that bills executions. */
   readonly isProvisioned: boolean;
+  /** Not paid for: its provider took it too soon. Default false. */
+  readonly isFree?: boolean;
 }
 
 /** Takes what a platform emits. */

@@ -17,6 +17,8 @@ export interface SpotSettings {
   /** From the announcement until the machine is taken; in a shorter life the announcement comes at its start. */
   readonly noticeUs: number;
   readonly replacement: SpotReplacement;
+  /** Whether a machine that is taken in its first hour is not billed at all. */
+  readonly isFirstHourFree: boolean;
   /** Of lost and refused requests; one attempt: they fail. */
   readonly retry: RetrySettings;
   readonly seed: number;
@@ -51,6 +53,11 @@ export class Spot {
     }
     if (ratePerHour === 0) return Number.POSITIVE_INFINITY;
     return startedAtUs + Math.max(1, Math.round(this.#lives.exponential(US_PER_HOUR / ratePerHour)));
+  }
+
+  /** Whether nothing is billed for a machine that was taken after such a life. */
+  isFree(lifeUs: number): boolean {
+    return this.#settings.isFirstHourFree && lifeUs < US_PER_HOUR;
   }
 
   noticeAtUs(startedAtUs: number, takenAtUs: number): number {
