@@ -41,7 +41,7 @@ const unfit = (book: PriceBook, message: string): CodedError =>
 function checkBook(book: PriceBook, scenario: Scenario, trace: Trace): void {
   if (book.bills !== 'extras') {
     const there = PRICE_BOOK_IDS.filter((id) => priceBook(id).bills === 'extras').join(', ');
-    throw unfit(book, `extras: ${book.id} bills ${book.bills}; expected a book of extras: ${there}`);
+    throw unfit(book, `extras: ${book.id} bills ${book.bills}; expected one of ${there}`);
   }
   for (const { measure } of book.meters) {
     for (const bytes of bytesNeeded(measure)) {

@@ -83,7 +83,7 @@ describe('extras', () => {
     const refusal = (code: string, text: RegExp) =>
       expect.objectContaining({ code, message: expect.stringMatching(text) });
     expect(misuse({ extras: ['aws-ec2'] })).toThrow(
-      refusal('prices-unfit', /aws-ec2 bills instances; expected a book of extras: .*aws-alb/),
+      refusal('prices-unfit', /aws-ec2 bills instances; expected one of .*aws-alb/),
     );
     expect(misuse({ extras: ['aws-alp'] })).toThrow(refusal('prices-unknown', /aws-alp/));
     expect(misuse({ extras: ['aws-egress'] })).toThrow(
