@@ -39,7 +39,7 @@ export class FleetReplay {
   readonly #waiting = new Fifo();
   readonly #state: { -readonly [Key in keyof AdmissionState]: AdmissionState[Key] };
   readonly #isShared: boolean;
-  readonly #spot: Spot | null;
+  /** null: nobody takes an instance, and nobody tries again. */
   readonly #takings: FleetTakings | null;
   readonly #firstUs: number;
   #inFlight = 0;
@@ -59,7 +59,6 @@ export class FleetReplay {
     this.#settings = settings;
     this.#sink = sink;
     this.#isShared = requestsAtOnce > processors;
-    this.#spot = spot;
     this.#records = new FleetRecords(trace, sink, memoryBytes, this.#isShared || spot !== null);
     this.#fleet = new Fleet(settings, routing, (instance) => this.#ended(instance));
     const start = (nowUs: number, isKept: boolean) => this.#start(nowUs, settings.bootUs, isKept);
@@ -82,7 +81,7 @@ export class FleetReplay {
     for (let at = 0; at < count; at++) {
       if ((at & (PROGRESS_STEP - 1)) === 0) progress(at);
       const nowUs = arrivedAtUs[at] as number;
-      if (this.#spot === null) while (this.#events.nextKey <= nowUs) this.#event();
+      if (this.#takings === null) while (this.#events.nextKey <= nowUs) this.#event();
       else while (this.#nextUs <= nowUs) this.#next();
       this.#arrive(at, nowUs);
     }
@@ -90,21 +89,12 @@ export class FleetReplay {
     while (this.#inFlight > 0 || this.#retryUs < Number.POSITIVE_INFINITY || mayGoOn()) this.#next();
     this.#nowUs = this.#lastUs;
     this.#fleet.endAll();
-    return this.#totals();
-  }
-
-  #totals(): PlatformTotals {
-    const totals = { instancesPeak: this.#fleet.peak, instancesPeakByFunction: null };
-    if (this.#spot === null) return totals;
-    const { interruptions, lost, retries } = this.#spot;
-    // Clients count every attempt that came to nothing; those that were lost had not been refused.
-    const throttled = retries.throttled - lost;
-    return { ...totals, throttled, retried: retries.retried, interruptions, lost };
+    return { instancesPeak: this.#fleet.peak, instancesPeakByFunction: null, ...this.#takings?.totals };
   }
 
   /** When the next client tries again; Infinity when none will. */
   get #retryUs(): number {
-    return this.#spot?.retries.nextUs ?? Number.POSITIVE_INFINITY;
+    return this.#takings?.retryUs ?? Number.POSITIVE_INFINITY;
   }
 
   get #nextUs(): number {
@@ -120,7 +110,7 @@ export class FleetReplay {
       if (nowUs > this.#lastUs) this.#lastUs = nowUs;
       this.#takings.next();
       this.#drainQueue(nowUs);
-    } else this.#arrive((this.#spot as Spot).retries.take(), nowUs);
+    } else this.#arrive((this.#takings as FleetTakings).takeRetry(), nowUs);
   }
 
   #arrive(at: number, nowUs: number): void {
@@ -147,7 +137,7 @@ export class FleetReplay {
         queue.push(at);
         return;
       case 'reject':
-        if (this.#spot?.retries.refused(at, nowUs) !== true) this.#records.refused(at);
+        if (this.#takings?.isTriedAgain(at, nowUs) !== true) this.#records.refused(at);
     }
   }
 
@@ -269,7 +259,7 @@ export class FleetReplay {
   /** Its machine was taken: the client tries again, or it has failed. */
   #lose(at: number, nowUs: number): void {
     this.#inFlight--;
-    if (!(this.#spot as Spot).retries.refused(at, nowUs)) this.#records.lost(at, nowUs);
+    if (this.#takings?.isTriedAgain(at, nowUs) !== true) this.#records.lost(at, nowUs);
   }
 
   #tick(periods: FleetPeriods, nowUs: number): void {
@@ -307,8 +297,7 @@ export class FleetReplay {
   #ended(instance: FleetInstance): void {
     const nowUs = this.#nowUs;
     const work = instance.work(nowUs, null);
-    const isTaken = instance.takenAtUs === nowUs;
-    const isFree = isTaken && this.#spot?.isFree(nowUs - instance.startedAtUs) === true;
+    const isFree = this.#takings?.isFree(instance, nowUs) === true;
     this.#sink.instance(instance.startedAtUs, nowUs, isFree ? { ...work, isFree } : work);
   }
 }

@@ -1,10 +1,11 @@
 /**
  * The announcements and takings of a fleet's spot machines, in order of time: a machine whose end is announced gets no
- * more requests, one that is taken loses what runs on it, and a new one starts in its place.
+ * more requests, one that is taken loses what runs on it, and a new one starts in its place. Clients may try again.
  */
 import { EventQueue } from '../kernel/event-queue.ts';
 import type { Fleet } from './fleet.ts';
 import type { FleetInstance } from './fleet-instance.ts';
+import type { PlatformTotals } from './platform.ts';
 import type { Spot } from './spot.ts';
 
 /** What a taking asks of the replay. */
@@ -43,6 +44,32 @@ export class FleetTakings {
     instance.noticeAtUs = this.#spot.noticeAtUs(instance.startedAtUs, takenAtUs);
     this.#events.push(instance.noticeAtUs, (instance.slot << 1) | NOTICE);
     this.#events.push(takenAtUs, (instance.slot << 1) | TAKE);
+  }
+
+  /** When the next client tries again; Infinity when none will. */
+  get retryUs(): number {
+    return this.#spot.retries.nextUs;
+  }
+
+  /** Which request that is. */
+  takeRetry(): number {
+    return this.#spot.retries.take();
+  }
+
+  /** An attempt was refused or lost; whether its client will try again. */
+  isTriedAgain(at: number, nowUs: number): boolean {
+    return this.#spot.retries.refused(at, nowUs);
+  }
+
+  /** Whether nothing is billed for a machine that ends now. */
+  isFree(instance: FleetInstance, nowUs: number): boolean {
+    return instance.takenAtUs === nowUs && this.#spot.isFree(nowUs - instance.startedAtUs);
+  }
+
+  get totals(): Pick<PlatformTotals, 'throttled' | 'retried' | 'interruptions' | 'lost'> {
+    const { interruptions, lost, retries } = this.#spot;
+    // Clients count every attempt that came to nothing; those that were lost had not been refused.
+    return { throttled: retries.throttled - lost, retried: retries.retried, interruptions, lost };
   }
 
   /** Does the one that is due. */
