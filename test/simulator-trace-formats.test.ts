@@ -1,4 +1,5 @@
 /** Trace formats of providers, logs and load generators: real samples where there are, and each one's own edges. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readTraceFile } from '../simulator/traces/file.ts';
 import { TRACE_FORMATS, type TraceOptions } from '../simulator/traces/format.ts';
@@ -204,6 +205,63 @@ describe('AWS', () => {
     expect(refusal('[{"eventId":"1","message":"START RequestId: a"}]').message).toMatch(
       /line 1, column timestamp: expected text or a number, got nothing/,
     );
+  });
+
+  const records = readFileSync(fixture('lambda_records.jsonl'), 'utf8');
+  const [, start = '', , reported = ''] = records.split('\n');
+  const startedUs = Date.UTC(2022, 9, 21, 14, 5, 3, 165) * 1_000;
+
+  it('JSON records are what START and REPORT are, alone on a line, in events, in an array, behind a time', () => {
+    const lines = records.trim().split('\n');
+    const events = lines.map((message, at) => ({ eventId: String(at), timestamp: at, message }));
+    for (const text of [
+      records,
+      JSON.stringify({ events }, null, 2),
+      events.map((event) => JSON.stringify(event)).join('\n'),
+      `[\n${lines.join(',\n')}\n]`,
+      lines.map((line) => `2022-10-21T14:05:03.165Z 2022/10/21/[$LATEST]3f9a ${line}`).join('\n'),
+    ]) {
+      const trace = read(text);
+      expect(trace.format).toBe('cloudwatch');
+      expect(rowsOf(trace)).toEqual([['function', startedUs, 2_599_400]]);
+      expect(trace.columns).toEqual({
+        startupUs: Float64Array.of(549_040),
+        memoryBytesLimit: Float64Array.of(128 * MB),
+        memoryBytesPeak: Float64Array.of(94 * MB),
+      });
+    }
+  });
+
+  it('JSON records name the function by its ARN, and a report without its start ends at its time', () => {
+    const arn = 'arn:aws:lambda:eu-central-1:123456789012:function:api:3';
+    const named = start.replace('"version"', `"functionArn":"${arn}","version"`);
+    expect(rowsOf(read(`${named}\n${reported}`))).toEqual([['api', startedUs, 2_599_400]]);
+    const endUs = Date.UTC(2022, 9, 21, 14, 5, 5, 766) * 1_000;
+    expect(rowsOf(read(reported))).toEqual([['function', endUs - 2_599_400, 2_599_400]]);
+    const restored = read(reported.replace('initDurationMs', 'restoreDurationMs'));
+    expect(restored.columns.startupUs).toEqual(Float64Array.of(549_040));
+    const warm = read(reported.replace(',"initDurationMs":549.04', ''));
+    expect(warm.columns.startupUs).toEqual(Float64Array.of(0));
+    expect(refusal(reported.replace('"memorySizeMB":128,', '')).message).toBe(
+      'x line 1, column record.metrics.memorySizeMB: expected a number, got nothing',
+    );
+    expect(refusal(reported.replace('"requestId"', '"id"')).message).toMatch(
+      /column record\.requestId: expected text or a number, got nothing/,
+    );
+    expect(refusal(`${start}\n${reported.slice(0, -9)}`).message).toMatch(/line 2: expected a JSON object/);
+  });
+
+  it('CloudWatch lines exported as CSV keep their times, and a snapshot that is restored is a cold start', () => {
+    const text = [
+      'timestamp,message',
+      '1747082265000,"START RequestId: a Version: $LATEST',
+      '"',
+      `1747082265013,"${report('a', 'Restore Duration: 120.5 ms\tBilled Restore Duration: 121 ms')}`,
+      '"',
+    ].join('\n');
+    const trace = read(text);
+    expect(rowsOf(trace)).toEqual([['function', 1_747_082_265_000_000, 12_340]]);
+    expect(trace.columns.startupUs).toEqual(Float64Array.of(120_500));
   });
 
   const alb = (times: string, status = '200') =>
