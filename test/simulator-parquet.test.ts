@@ -51,6 +51,15 @@ describe('a Parquet file', () => {
     },
   );
 
+  it.each([
+    ['huawei2023_null', 'huawei2023_requests_minute_head.csv'],
+    ['huawei2023_nan', 'huawei2023_requests_minute_head.csv'],
+    ['huawei2025_cold_starts', 'huawei2025_cold_starts_head.csv'],
+  ])('does so for what has no duration or no count in a column (%s)', async (name, csv) => {
+    const options = { serviceTime: 'exponential:50ms' };
+    expect(await read(parquet(name), options)).toEqual(await read(fixture(csv), options));
+  });
+
   it('keeps every digit of times, and is read by named columns as a CSV is', async () => {
     const options = { csvTime: 'TIMESTAMP', csvDuration: '0.05+0.02*GeneratedTokens' };
     const head = readFileSync(sample('azure_llm2023_code.csv'), 'utf8').split('\n').slice(0, 101).join('\n');

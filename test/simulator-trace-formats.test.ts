@@ -447,7 +447,7 @@ describe('load generators', () => {
     );
   });
 
-  it("HAR: the server's wait of each entry, and nothing of its pages", () => {
+  it("HAR: the server's wait of each entry, and nothing of its pages or of the browser's cache", () => {
     const entry = (startedDateTime: string, more: object) => ({
       startedDateTime,
       request: { url: 'https://a.example/x' },
@@ -470,6 +470,9 @@ describe('load generators', () => {
         ['function', end + 500_000, 80_250],
       ]);
     }
+    const cached = { ...entry('2026-05-09T12:34:46Z', { time: 1 }), _fromCache: 'disk' };
+    const both = read(JSON.stringify({ log: { ...log, entries: [...log.entries, cached] } }));
+    expect([both.count, both.skippedRejected]).toEqual([2, 1]);
     const text = JSON.stringify({ log }, null, 2);
     expect(refusal(text.slice(0, -9)).message).toMatch(
       /expected the end of a JSON array, got the end of the file/,

@@ -66,15 +66,18 @@ function float32Text(value: number): string {
 
 const quoted = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
-/** How a column's values become fields of a CSV; nothing for a value that is missing. */
+/** How a column's values become fields of a CSV; nothing for a value that is missing, or NaN, as pandas writes it. */
 export function cellWriter(column: ColumnSchema): (value: unknown) => string {
   const { type, converted_type, scale = 0 } = column;
   if (converted_type === 'DECIMAL') {
     // The library multiplies by a binary fraction; so many places are what the decimal really has.
     return (value) => (typeof value === 'number' ? value.toFixed(scale) : '');
   }
-  if (type === 'FLOAT') return (value) => (typeof value === 'number' ? float32Text(value) : '');
-  return (value) => (value === null || value === undefined ? '' : quoted(String(value)));
+  if (type === 'FLOAT') {
+    return (value) => (typeof value === 'number' && !Number.isNaN(value) ? float32Text(value) : '');
+  }
+  return (value) =>
+    value === null || value === undefined || Number.isNaN(value) ? '' : quoted(String(value));
 }
 
 /** The names as the header of a CSV. */

@@ -41,6 +41,13 @@ write(llm, 'azure_llm2023_head', compression='zstd')
 lines = (here.parent / 'mooncake_conversation_head.jsonl').read_text().splitlines()
 write(pa.Table.from_pylist([json.loads(line) for line in lines]), 'mooncake_head', compression='zstd')
 
+# Huawei's: a column a function with counts that are missing (as NaN, too), and the cold starts.
+counts = pandas.read_csv(here.parent / 'huawei2023_requests_minute_head.csv')
+write(pa.Table.from_pandas(counts, preserve_index=False), 'huawei2023_null')
+write(pa.table({name: pa.array(counts[name].to_numpy()) for name in counts}), 'huawei2023_nan')
+starts = here.parent / 'huawei2025_cold_starts_head.csv'
+duckdb.sql(f"COPY (SELECT * FROM read_csv('{starts}')) TO '{here}/huawei2025_cold_starts.parquet' (CODEC snappy)")
+
 # Every other kind of value, with a value missing in each.
 kinds = {
     'float32': pa.array([0.7, 0.1, None], pa.float32()),
