@@ -127,6 +127,19 @@ describe('what is refused of Parquet', () => {
     });
   });
 
+  it('a row group whose columns do not have its rows', async () => {
+    // Field 3 of a row group: 50 rows, as a zigzag number; and before it its size. The first of four is taken.
+    const rows = Buffer.from([0x16, 100, 0x26]);
+    const at = bytes.indexOf(rows, bytes.lastIndexOf('app\u0015\u0002') - 3_000);
+    expect(at).toBeGreaterThan(0);
+    const longer = Buffer.from(bytes);
+    longer[at + 1] = 110;
+    expect(await refusal(put('longer', longer))).toMatchObject({
+      code: 'trace-invalid',
+      message: expect.stringMatching(/expected 55 rows in column app, got 50$/),
+    });
+  });
+
   it('a codec that is not known, and a row group that would not fit in memory', async () => {
     // In the footer a column's codec follows its name: field 4, a zigzag number; snappy is 1 and LZO 3.
     const codec = bytes.lastIndexOf('app\u0015\u0002');
@@ -157,6 +170,13 @@ describe('what is refused of Parquet', () => {
         message: expect.stringContaining(`line 2, column ${column}: expected a number, got "(${kind})"`),
       });
     }
+    expect(await refusal(parquet('nested'))).toMatchObject({
+      code: 'trace-invalid',
+      message: expect.stringMatching(
+        /expected columns of numbers, text or times, got list \(nested\), fixed/,
+      ),
+    });
+    expect(await refusal(parquet('empty'))).toMatchObject({ code: 'trace-empty' });
     expect(await refusal(parquet('kinds'), { csvTime: 'flag', csvDuration: 'last' })).toMatchObject({
       message: expect.stringMatching(/line 2, column flag: expected a time .* got "true"$/),
     });

@@ -84,6 +84,16 @@ function* valuesOf(pieces: readonly Column[]): Generator<unknown> {
   for (const piece of pieces) for (let at = 0; at < piece.length; at++) yield piece[at];
 }
 
+/** A column that is shorter or longer than its row group would be read as something that it is not. */
+function checkLengths(path: string, pieces: ReadonlyMap<string, readonly Column[]>, rowCount: number): void {
+  for (const [name, arrays] of pieces) {
+    const length = arrays.reduce((sum, values) => sum + values.length, 0);
+    if (length !== rowCount) {
+      throw refused('trace-invalid', path, `${rowCount} rows in column ${name}`, String(length));
+    }
+  }
+}
+
 /** One row group's rows as text, some of them at a time. */
 function* rowTexts(
   columns: readonly ColumnSchema[],
@@ -144,13 +154,19 @@ async function* csvOf(file: ParquetFile): AsyncGenerator<Uint8Array> {
   checkGroups(path, metadata);
   const columns = topColumns(metadata);
   const readable = columns.filter((column) => unreadableKind(column) === null).map(({ name }) => name);
+  if (readable.length === 0) {
+    const got = columns.map((column) => `${column.name} (${unreadableKind(column)})`).join(', ');
+    throw refused('trace-invalid', path, 'columns of numbers, text or times', got || 'none');
+  }
   const encoder = new TextEncoder();
   yield encoder.encode(`${headerText(columns)}\n`);
   let from = 0;
   for (const { num_rows } of metadata.row_groups) {
     const rowCount = Number(num_rows);
+    if (rowCount === 0) continue;
     const rows: [number, number] = [from, from + rowCount];
     const pieces = await reading(path, () => readGroup(file, metadata, readable, rows));
+    checkLengths(path, pieces, rowCount);
     for (const text of rowTexts(columns, pieces, rowCount)) yield encoder.encode(text);
     from += rowCount;
   }

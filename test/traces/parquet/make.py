@@ -71,3 +71,7 @@ write(pa.table(kinds), 'kinds', compression='none')
 huge = pa.chunked_array([pa.array(['x' * 2**20] * 64)] * 17)
 write(pa.table({'huge': huge}), 'huge', compression='zstd', compression_level=19, use_dictionary=False,
       write_statistics=False, data_page_size=2**27, row_group_size=2**20)
+
+# No row, and no column that a CSV could have.
+write(table.slice(0, 0), 'empty')
+write(pa.table({name: kinds[name] for name in ('list', 'fixed')}), 'nested')
