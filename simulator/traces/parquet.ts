@@ -16,8 +16,9 @@ type Column = ArrayLike<unknown>;
 
 interface ParquetFile {
   readonly path: string;
-  readonly handle: FileHandle;
   readonly byteLength: number;
+  /** The bytes from `start` to before `end`, all of them. */
+  slice(start: number, end?: number): Promise<ArrayBuffer>;
 }
 
 function refused(
@@ -29,16 +30,19 @@ function refused(
   return new CodedError(code, `${path}: expected ${expected}, got ${got}`, { file: path, expected, got });
 }
 
-/** The bytes from `start` to before `end`, all of them. */
-async function slice({ path, handle, byteLength }: ParquetFile, start: number, end = byteLength) {
-  const bytes = new Uint8Array(Math.max(end - start, 0));
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at);
-    if (bytesRead === 0)
-      throw refused('trace-invalid', path, `bytes up to ${end}`, `a file of ${byteLength}`);
-    at += bytesRead;
-  }
-  return bytes.buffer;
+function fileOf(path: string, handle: FileHandle, byteLength: number): ParquetFile {
+  const slice = async (start: number, end = byteLength): Promise<ArrayBuffer> => {
+    const bytes = new Uint8Array(Math.max(end - start, 0));
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at);
+      if (bytesRead === 0) {
+        throw refused('trace-invalid', path, `bytes up to ${end}`, `a file of ${byteLength}`);
+      }
+      at += bytesRead;
+    }
+    return bytes.buffer;
+  };
+  return { path, byteLength, slice };
 }
 
 /** What the library throws is a fault of the file, and says what. */
@@ -129,7 +133,7 @@ async function readGroup(
   const { compressors } = await import('hyparquet-compressors');
   const pieces = new Map<string, Column[]>(columns.map((name) => [name, []]));
   await parquetRead({
-    file: { byteLength: file.byteLength, slice: (start, end) => slice(file, start, end) },
+    file,
     metadata,
     columns,
     rowStart: rows[0],
@@ -144,12 +148,8 @@ async function readGroup(
 async function* csvOf(file: ParquetFile): AsyncGenerator<Uint8Array> {
   const { path } = file;
   const { parquetMetadataAsync } = await import('hyparquet');
-  const source = {
-    byteLength: file.byteLength,
-    slice: (start: number, end?: number) => slice(file, start, end),
-  };
   const metadata = await reading(path, () =>
-    parquetMetadataAsync(source, { parsers: TEXT_PARSERS, geoparquet: false }),
+    parquetMetadataAsync(file, { parsers: TEXT_PARSERS, geoparquet: false }),
   );
   checkGroups(path, metadata);
   const columns = topColumns(metadata);
@@ -181,7 +181,7 @@ export async function* parquetAsCsv(path: string): AsyncGenerator<Uint8Array> {
   const handle = await open(path);
   try {
     const { size } = await handle.stat();
-    yield* csvOf({ path, handle, byteLength: size });
+    yield* csvOf(fileOf(path, handle, size));
   } finally {
     await handle.close();
   }
