@@ -139,25 +139,44 @@ class Sink implements BodySink {
   }
 }
 
+/** What a guest writes of a request's body before the head leaves without waiting for the rest. */
+const HELD_BYTES_MAX = 16_384;
+
 /**
- * The body of a request that a guest sends. The head is held until it is known whether there is any body: one that is
- * finished without a byte has a length, which servers like to be told.
+ * The body of a request that a guest sends. The head is held while the body may still turn out to be short: then its
+ * length is known, which servers like to be told, and one that is not as long as was declared is never sent.
  */
 class RequestSink extends Sink {
   #sendHead: ((bodyBytes: number | undefined) => void) | undefined;
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  readonly #onAbort: (error: ErrorCodeCase) => void;
 
-  constructor(port: SharedPort, stream: number, sendHead: (bodyBytes: number | undefined) => void) {
+  constructor(
+    port: SharedPort,
+    stream: number,
+    sendHead: (bodyBytes: number | undefined) => void,
+    onAbort: (error: ErrorCodeCase) => void,
+  ) {
     super(port, stream);
     this.#sendHead = sendHead;
+    this.#onAbort = onAbort;
   }
 
-  /** Sends the head if it was not sent yet. */
+  /** Sends what is held, if anything is. @param bodyBytes the length of the whole body where it is known. */
   begin(bodyBytes?: number): void {
-    this.#sendHead?.(bodyBytes);
+    if (!this.#sendHead) return;
+    this.#sendHead(bodyBytes);
     this.#sendHead = undefined;
+    for (const bytes of this.#held.splice(0)) super.write(bytes);
   }
 
   override write(bytes: Uint8Array): void {
+    if (this.#sendHead && this.#heldBytes + bytes.length <= HELD_BYTES_MAX) {
+      this.#heldBytes += bytes.length;
+      this.#held.push(bytes.slice());
+      return;
+    }
     this.begin();
     super.write(bytes);
   }
@@ -168,8 +187,16 @@ class RequestSink extends Sink {
   }
 
   override finish(trailers: WireHeaders): void {
-    this.begin(trailers.length === 0 ? 0 : undefined);
+    this.begin(trailers.length === 0 ? this.#heldBytes : undefined);
     super.finish(trailers);
+  }
+
+  override abort(error: ErrorCodeCase): void {
+    if (this.#sendHead) {
+      this.#sendHead = undefined;
+      this.#held = [];
+      this.#onAbort(error);
+    } else super.abort(error);
   }
 }
 
@@ -281,17 +308,21 @@ export class SharedPort implements ExecutionPort {
   send(head: OutboundHead): OutboundCall {
     const stream = ++this.#lastStream;
     const source = new Source((type, text) => this.#tell(type, stream, text));
-    const body = new RequestSink(this, stream, (bodyBytes) => {
+    const sendHead = (bodyBytes: number | undefined): void => {
       this.postText(FRAME.send, stream, outboundText({ ...head, bodyBytes: head.bodyBytes ?? bodyBytes }));
       this.announce();
+    };
+    const body = new RequestSink(this, stream, sendHead, (error) => {
+      this.#calls.delete(stream);
+      call.failed(error);
     });
-    const call = new Call(body, source, () => {
+    const call: Call = new Call(body, source, () => {
       if (!this.#calls.delete(stream)) return;
       body.begin();
       this.#tell(FRAME.cancel, stream, '');
     });
     this.#calls.set(stream, call);
-    if (head.bodyBytes !== undefined) body.begin();
+    if (head.bodyBytes === 0) body.begin();
     return call;
   }
 
