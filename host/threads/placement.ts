@@ -77,10 +77,11 @@ export class Placement {
     let shared: GuestThread | undefined;
     for (const thread of this.#threads) {
       if (!thread.isReady) continue;
-      if (thread.executions.size === 0) return thread;
-      if (isExclusive || holdsExclusive(thread)) continue;
-      const { running, queued, blocked } = thread.load;
+      const { running, queued, blocked, parked } = thread.load;
       if (running + queued + blocked > 0) continue;
+      // What has ended on it may still have to be heard of.
+      if (parked === 0) return thread;
+      if (isExclusive || holdsExclusive(thread)) continue;
       if (!shared || thread.executions.size < shared.executions.size) shared = thread;
     }
     const mayShare = this.#isShort(functionName) || this.#threads.size >= this.#workers + SPARE_THREADS_MAX;
