@@ -4,9 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { CodedError } from '../../metering/errors.ts';
-import { checkContract, checkFunctions, type ImportedNames } from './contract.ts';
+import { checkContract } from './contract.ts';
 import { type DirectPlan, planDirect } from './direct-plan.ts';
-import { generate, generatorReady } from './generator.ts';
+import { generatedFiles, type PlannedFile } from './generated-plan.ts';
 import { type Deadlines, deadlinesOf, type GuardedModule, guardModule } from './guard-module.ts';
 import { parseComponent } from './parse.ts';
 
@@ -42,53 +42,9 @@ export interface DirectLinkPlan extends PlanBase, DirectPlan {
 /** A plan as it is kept on disk beside its files. */
 export type LinkPlan = GeneratedPlan | DirectLinkPlan;
 
-export interface PlannedFile {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-}
-
 /** The content hash that names a version: SHA-256 of the component's bytes, in hex. */
 export function versionOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-const GENERATE_OPTIONS = {
-  name: 'component',
-  map: [] as [string, string][],
-  instantiation: { tag: 'sync' } as const,
-  noComponentErrorWrapping: true,
-  noNodejsCompat: true,
-  noTypescript: true,
-  base64Cutoff: 0,
-};
-
-/**
- * The generator also validates the component as a whole, however that is linked in the end.
- * @returns undefined where the generator itself broke down, which says nothing about the component.
- */
-function generated(bytes: Uint8Array): readonly PlannedFile[] | undefined {
-  try {
-    return generate(bytes, GENERATE_OPTIONS).files.map(([name, content]) => ({ name, bytes: content }));
-  } catch (thrown) {
-    const { payload } = thrown as { readonly payload?: unknown };
-    if (typeof payload !== 'string') return undefined;
-    const cut = /unexpected end|unexpected EOF/i.test(payload);
-    throw new CodedError(
-      cut ? 'component-truncated' : 'component-invalid',
-      `expected a valid component, got one with a fault: ${payload.trim().split('\n')[0]}`,
-    );
-  }
-}
-
-/** `const { getStderr, Error: Error$1 } = imports['wasi:cli/stderr'];`: what the code takes from each interface. */
-const IMPORT_LINE = /^\s*const \{ ([^}]*) \} = imports\['([^']+)'\];$/gm;
-
-function importedNames(script: PlannedFile): ImportedNames[] {
-  const text = Buffer.from(script.bytes).toString('utf8');
-  return [...text.matchAll(IMPORT_LINE)].map(([, names = '', interfaceName = '']) => ({
-    interfaceName,
-    names: names.split(', ').map((name) => name.split(':')[0] as string),
-  }));
 }
 
 async function checkModule(
@@ -114,19 +70,45 @@ interface Made {
   readonly files: readonly PlannedFile[];
 }
 
-/** The direct plan, or why there is none. What the generator takes and this reader does not is no fault. */
-function directly(bytes: Uint8Array, base: Omit<PlanBase, 'modules'>): Made | { readonly unfit: string } {
+type Base = Omit<PlanBase, 'modules'>;
+
+/** A direct plan, or why there is none. */
+type Direct = (Made & { readonly isProven: boolean }) | { readonly unfit: string };
+
+/** What the generator may take and this reader does not is no fault of the component. */
+function directly(bytes: Uint8Array, base: Base): Direct {
   const handlerExport = base.exports.find((name) => name.startsWith('wasi:http/incoming-handler@')) as string;
   try {
     const planned = planDirect(bytes, handlerExport);
     if ('unfit' in planned) return planned;
-    const { modules, ...direct } = planned;
+    const { modules, plan, isProven } = planned;
     const files = modules.map((module, index) => ({ name: `core${index}.wasm`, bytes: module.slice() }));
-    return { plan: { ...base, linking: 'direct', ...direct, modules: files.map(({ name }) => name) }, files };
+    const names = files.map(({ name }) => name);
+    return { plan: { ...base, linking: 'direct', ...plan, modules: names }, files, isProven };
   } catch (thrown) {
-    if (thrown instanceof CodedError) return { unfit: thrown.message };
+    // A RangeError is types nested so deeply that the stack ends.
+    if (thrown instanceof CodedError || thrown instanceof RangeError) return { unfit: thrown.message };
     throw thrown;
   }
+}
+
+/** Asks the generator, which has the last word on whether the component is valid. */
+async function withGenerator(bytes: Uint8Array, base: Base, direct: Direct): Promise<Made> {
+  const generated = await generatedFiles(bytes);
+  if (!('unfit' in direct)) return direct;
+  const { unfit: reason } = direct;
+  if (!generated) {
+    throw new CodedError(
+      'component-invalid',
+      `expected a component that can be linked, got one that the generator breaks down on and that has ${reason}`,
+    );
+  }
+  const { script, modules } = generated;
+  const names = modules.map(({ name }) => name);
+  return {
+    plan: { ...base, linking: 'generated', script: script.name, modules: names, reason },
+    files: [script, ...modules],
+  };
 }
 
 /**
@@ -141,10 +123,6 @@ export async function makePlan(
 ): Promise<Made> {
   const outline = parseComponent(bytes);
   checkContract(outline);
-  await generatorReady;
-  const files = generated(bytes);
-  const script = files?.find((file) => file.name.endsWith('.js'));
-  if (script) checkFunctions(importedNames(script));
   const base = {
     format: PLAN_FORMAT,
     version: versionOf(bytes),
@@ -154,28 +132,11 @@ export async function makePlan(
     deadlines: 'checks',
   } as const;
   const direct = preferred === 'direct' ? directly(bytes, base) : { unfit: 'it was not asked for' };
-  const made = 'unfit' in direct ? generatedPlan(base, files, direct.unfit) : direct;
+  const isProven = 'isProven' in direct && direct.isProven;
+  const { plan, files } = isProven ? direct : await withGenerator(bytes, base, direct);
   const guarded: GuardedModule[] = [];
-  for (const file of made.files) {
-    if (file.name.endsWith('.wasm')) guarded.push(await checkModule(file, memoryBytesMax, made.plan));
+  for (const file of files) {
+    if (file.name.endsWith('.wasm')) guarded.push(await checkModule(file, memoryBytesMax, plan));
   }
-  return { ...made, plan: { ...made.plan, deadlines: deadlinesOf(guarded) } };
-}
-
-function generatedPlan(
-  base: Omit<PlanBase, 'modules'>,
-  files: readonly PlannedFile[] | undefined,
-  reason: string,
-): Made {
-  const script = files?.find((file) => file.name.endsWith('.js'));
-  if (!files || !script) {
-    throw new CodedError(
-      'component-invalid',
-      `expected a component that can be linked, got one that the generator breaks down on and that has ${reason}`,
-    );
-  }
-  const modules = files.filter((file) => file.name.endsWith('.wasm'));
-  const names = modules.map(({ name }) => name);
-  const plan: LinkPlan = { ...base, linking: 'generated', script: script.name, modules: names, reason };
-  return { plan, files: [script, ...modules] };
+  return { plan: { ...plan, deadlines: deadlinesOf(guarded) }, files };
 }

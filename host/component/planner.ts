@@ -6,8 +6,9 @@ import { Worker } from 'node:worker_threads';
 import { CodedError, type ErrorCode } from '../../metering/errors.ts';
 import { siblingModule } from '../sibling-module.ts';
 import { checkContract } from './contract.ts';
+import type { PlannedFile } from './generated-plan.ts';
 import { parseComponent } from './parse.ts';
-import type { LinkPlan, PlannedFile } from './plan.ts';
+import type { LinkPlan } from './plan.ts';
 
 export interface PlanQuestion {
   readonly bytes: Uint8Array;
