@@ -27,8 +27,14 @@ const OPTIONS = {
   base64Cutoff: 0,
 };
 
+let isLoaded = false;
+
+/** Whether this thread holds the generator by now. */
+export const hasGenerator = (): boolean => isLoaded;
+
 async function generate(bytes: Uint8Array): Promise<readonly PlannedFile[] | undefined> {
   const generator = await import('./generator.ts');
+  isLoaded = true;
   await generator.generatorReady;
   try {
     return generator.generate(bytes, OPTIONS).files.map(([name, content]) => ({ name, bytes: content }));

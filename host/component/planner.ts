@@ -1,6 +1,6 @@
 /**
- * Plans components in a worker thread, one at a time, each under a time limit. The thread is kept for a while for the
- * next component; one that a component has failed in is never used again.
+ * Plans components in a worker thread, one at a time, each under a time limit. A thread always waits for the next
+ * component; one that a component has failed in is never used again.
  */
 import { Worker } from 'node:worker_threads';
 import { CodedError, type ErrorCode } from '../../metering/errors.ts';
@@ -21,7 +21,11 @@ export interface Planned {
 }
 
 export type PlanAnswer =
-  | ({ readonly ok: true } & Planned)
+  | ({
+      readonly ok: true;
+      /** Whether the thread now holds the generator, some 30 MB. */
+      readonly hasGenerator: boolean;
+    } & Planned)
   | {
       readonly ok: false;
       readonly code: ErrorCode;
@@ -34,10 +38,12 @@ const PLAN_TIME_LIMIT_MS = 60_000;
 
 const invalid = (message: string): CodedError => new CodedError('component-invalid', message);
 
-/** How long the thread waits for the next component before it is let go, and its memory with it. */
+/** How long a thread that holds the generator waits for the next component before a small one takes its place. */
 const IDLE_MS = 10_000;
 
-function ask(worker: Worker, question: PlanQuestion, signal: AbortSignal): Promise<Planned> {
+type Answered = Extract<PlanAnswer, { ok: true }>;
+
+function ask(worker: Worker, question: PlanQuestion, signal: AbortSignal): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const finish = (settle: () => void) => {
       clearTimeout(timer);
@@ -57,7 +63,7 @@ function ask(worker: Worker, question: PlanQuestion, signal: AbortSignal): Promi
     }, PLAN_TIME_LIMIT_MS);
     signal.addEventListener('abort', stop);
     const onAnswer = (answer: PlanAnswer) => {
-      if (answer.ok) finish(() => resolve({ plan: answer.plan, files: answer.files }));
+      if (answer.ok) finish(() => resolve(answer));
       else fail(new CodedError(answer.code, answer.message, answer.details));
     };
     const onError = (error: unknown) =>
@@ -75,7 +81,12 @@ function ask(worker: Worker, question: PlanQuestion, signal: AbortSignal): Promi
 export class Planner {
   readonly #closing = new AbortController();
   #last: Promise<unknown> = Promise.resolve();
-  #idle: { readonly worker: Worker; readonly timer: NodeJS.Timeout } | undefined;
+  #idle: Worker | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor() {
+    this.#keep(this.#start());
+  }
 
   /** @throws CodedError `component-*`, or `host-draining` when it is closed first. */
   async plan(question: PlanQuestion): Promise<Planned> {
@@ -99,12 +110,14 @@ export class Planner {
     const worker = this.#takeIdle() ?? this.#start();
     worker.ref();
     try {
-      const planned = await ask(worker, question, this.#closing.signal);
+      const { plan, files, hasGenerator } = await ask(worker, question, this.#closing.signal);
       this.#keep(worker);
-      return planned;
+      if (hasGenerator) this.#timer = setTimeout(() => this.#renew(), IDLE_MS).unref();
+      return { plan, files };
     } catch (thrown) {
       // A generator that has failed once may be in any state.
       void worker.terminate();
+      this.#renew();
       throw thrown;
     }
   }
@@ -114,7 +127,7 @@ export class Planner {
     // What goes wrong while it idles is nobody's fault: the next component gets another thread.
     worker.on('error', () => undefined);
     worker.on('exit', () => {
-      if (this.#idle?.worker === worker) this.#takeIdle();
+      if (this.#idle === worker) this.#takeIdle();
     });
     return worker;
   }
@@ -122,8 +135,8 @@ export class Planner {
   #takeIdle(): Worker | undefined {
     const idle = this.#idle;
     this.#idle = undefined;
-    clearTimeout(idle?.timer);
-    return idle?.worker;
+    clearTimeout(this.#timer);
+    return idle;
   }
 
   #keep(worker: Worker): void {
@@ -131,10 +144,14 @@ export class Planner {
       void worker.terminate();
       return;
     }
-    const timer = setTimeout(() => void this.#takeIdle()?.terminate(), IDLE_MS);
-    timer.unref();
     // It must not keep a process alive that has nothing else to do.
     worker.unref();
-    this.#idle = { worker, timer };
+    this.#idle = worker;
+  }
+
+  /** Lets the idle thread go, and its memory with it; another one starts in time for the next component. */
+  #renew(): void {
+    void this.#takeIdle()?.terminate();
+    if (!this.#closing.signal.aborted) this.#keep(this.#start());
   }
 }
