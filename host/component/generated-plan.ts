@@ -27,6 +27,13 @@ const OPTIONS = {
   base64Cutoff: 0,
 };
 
+/** The innermost reason that the generator gives, on one line. */
+function faultOf(payload: string): string {
+  const lines = payload.split('\n').map((line) => line.trim());
+  const reasons = lines.slice(lines.indexOf('Caused by:') + 1).filter((line) => line !== '');
+  return reasons.join(': ');
+}
+
 let isLoaded = false;
 
 /** Whether this thread holds the generator by now. */
@@ -44,7 +51,7 @@ async function generate(bytes: Uint8Array): Promise<readonly PlannedFile[] | und
     const cut = /unexpected end|unexpected EOF/i.test(payload);
     throw new CodedError(
       cut ? 'component-truncated' : 'component-invalid',
-      `expected a valid component, got one with a fault: ${payload.trim().split('\n')[0]}`,
+      `expected a valid component, got one with a fault: ${faultOf(payload)}`,
     );
   }
 }

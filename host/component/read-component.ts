@@ -52,6 +52,7 @@ class ComponentReader implements ComponentModel {
   section(id: number, section: BinaryReader): void {
     switch (id) {
       case 0:
+        section.name();
         return;
       case 1:
         this.modules.push(section.bytes.subarray(section.offset, section.end));
