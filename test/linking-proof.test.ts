@@ -104,7 +104,8 @@ test('a component that is valid but beyond the proof is still linked directly', 
 });
 
 /** What the generator minds and a link does not: which types want names, what engines have, names for debuggers. */
-const HARMLESS = /not valid to be used as (import|export)|legacy_exceptions|multiple memories|malformed UTF-8/;
+const HARMLESS =
+  /not valid to be used as (import|export)|legacy_exceptions|multiple memories|malformed UTF-8/;
 
 test('whatever one byte is changed, what is proven is what the generator takes', async () => {
   const random = seeded(20_261_122);

@@ -8,7 +8,7 @@ import { hostFunctions } from '../wasi/imports.ts';
 
 export interface PlannedFile {
   readonly name: string;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
 /** The linking code and the core modules that it asks for by name. */
@@ -44,7 +44,10 @@ async function generate(bytes: Uint8Array): Promise<readonly PlannedFile[] | und
   isLoaded = true;
   await generator.generatorReady;
   try {
-    return generator.generate(bytes, OPTIONS).files.map(([name, content]) => ({ name, bytes: content }));
+    return generator.generate(bytes, OPTIONS).files.map(([name, content]) => ({
+      name,
+      bytes: new Uint8Array(content),
+    }));
   } catch (thrown) {
     const { payload } = thrown as { readonly payload?: unknown };
     if (typeof payload !== 'string') return undefined;

@@ -7,11 +7,16 @@ import { CodedError } from '../../metering/errors.ts';
 import { checkContract } from './contract.ts';
 import { type DirectPlan, planDirect } from './direct-plan.ts';
 import { generatedFiles, type PlannedFile } from './generated-plan.ts';
-import { type Deadlines, deadlinesOf, type GuardedModule, guardModule } from './guard-module.ts';
+import { type Deadlines, deadlinesOf, type Guard, type GuardedModule, guardModule } from './guard-module.ts';
+import type { MemoryType } from './import-memory.ts';
+import { checkStartSizes } from './memory-budget.ts';
 import { parseComponent } from './parse.ts';
 
-/** Raised whenever plans of an older build of Ebb must not be used any more. */
-export const PLAN_FORMAT = 3;
+/**
+ * Raised whenever plans of an older build of Ebb must not be used any more. Core modules are kept with guards in their
+ * code, so that every change to those counts, too.
+ */
+export const PLAN_FORMAT = 4;
 
 interface PlanBase {
   readonly format: typeof PLAN_FORMAT;
@@ -21,8 +26,12 @@ interface PlanBase {
   readonly exports: readonly string[];
   /** How a guest that does not return is stopped. */
   readonly deadlines: Deadlines;
-  /** Files with the core modules. */
+  /** Files with the core modules, rewritten to what runs. */
   readonly modules: readonly string[];
+  /** The memory that a module imports since it was rewritten, as it declared it; by its file. */
+  readonly memories: Readonly<Record<string, MemoryType>>;
+  /** What a module imports since it has guards in its code; by its file. */
+  readonly guards: Readonly<Record<string, Guard>>;
 }
 
 /** Instances are made by the code that jco generated for this component. */
@@ -47,15 +56,12 @@ export function versionOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-async function checkModule(
-  file: PlannedFile,
-  memoryBytesMax: number,
-  { linking }: LinkPlan,
-): Promise<GuardedModule> {
+/** @throws CodedError `component-invalid` for a module that the engine does not take. */
+async function guarded(file: PlannedFile, linking: LinkPlan['linking']): Promise<GuardedModule> {
   try {
-    const guarded = guardModule(file.bytes, memoryBytesMax, linking === 'direct');
-    await WebAssembly.compile(guarded.bytes);
-    return guarded;
+    const made = guardModule(file.bytes, linking === 'direct');
+    await WebAssembly.compile(made.bytes);
+    return made;
   } catch (thrown) {
     if (thrown instanceof CodedError) throw thrown;
     throw new CodedError(
@@ -72,6 +78,8 @@ interface Made {
 
 type Base = Omit<PlanBase, 'modules'>;
 
+/** A plan whose core modules are as the component has them. */
+
 /** A direct plan, or why there is none. */
 type Direct = (Made & { readonly isProven: boolean }) | { readonly unfit: string };
 
@@ -82,7 +90,10 @@ function directly(bytes: Uint8Array, base: Base): Direct {
     const planned = planDirect(bytes, handlerExport);
     if ('unfit' in planned) return planned;
     const { modules, plan, isProven } = planned;
-    const files = modules.map((module, index) => ({ name: `core${index}.wasm`, bytes: module.slice() }));
+    const files = modules.map((module, index) => ({
+      name: `core${index}.wasm`,
+      bytes: new Uint8Array(module),
+    }));
     const names = files.map(({ name }) => name);
     return { plan: { ...base, linking: 'direct', ...plan, modules: names }, files, isProven };
   } catch (thrown) {
@@ -113,6 +124,7 @@ async function withGenerator(bytes: Uint8Array, base: Base, direct: Direct): Pro
 
 /**
  * Plans a component and checks all of it.
+ * @param memoryBytesMax what its memories and tables must not start larger than.
  * @param preferred how it is linked where both ways are open; where directly is not, the other way it is.
  * @throws CodedError `component-*`, naming what was expected and what came.
  */
@@ -130,13 +142,33 @@ export async function makePlan(
     imports: outline.imports,
     exports: outline.exports,
     deadlines: 'checks',
+    memories: {},
+    guards: {},
   } as const;
   const direct = preferred === 'direct' ? directly(bytes, base) : { unfit: 'it was not asked for' };
   const isProven = 'isProven' in direct && direct.isProven;
-  const { plan, files } = isProven ? direct : await withGenerator(bytes, base, direct);
-  const guarded: GuardedModule[] = [];
+  const made = await withGuards(isProven ? direct : await withGenerator(bytes, base, direct));
+  checkStartSizes(made.plan, memoryBytesMax);
+  return made;
+}
+
+/** The same with its core modules rewritten. */
+async function withGuards({ plan, files }: Made): Promise<Made> {
+  const memories: Record<string, MemoryType> = {};
+  const guards: Record<string, Guard> = {};
+  const modules: GuardedModule[] = [];
+  const rewritten: PlannedFile[] = [];
   for (const file of files) {
-    if (file.name.endsWith('.wasm')) guarded.push(await checkModule(file, memoryBytesMax, plan));
+    const { name } = file;
+    if (!plan.modules.includes(name)) {
+      rewritten.push(file);
+      continue;
+    }
+    const made = await guarded(file, plan.linking);
+    if (made.pooled) memories[name] = made.pooled;
+    if (made.guard) guards[name] = made.guard;
+    modules.push(made);
+    rewritten.push({ name, bytes: made.bytes });
   }
-  return { plan: { ...plan, deadlines: deadlinesOf(guarded) }, files };
+  return { plan: { ...plan, memories, guards, deadlines: deadlinesOf(modules) }, files: rewritten };
 }
