@@ -53,8 +53,6 @@ const fromRow = (row: Row): DeployedFunction => ({
   deployedAtMs: row.deployed_at_ms,
 });
 
-const FORGET_UNUSED = 'DELETE FROM versions WHERE version NOT IN (SELECT version FROM functions)';
-
 export class Registry {
   readonly #database: HostDatabase;
   readonly #functions = new Map<string, DeployedFunction>();
@@ -97,7 +95,7 @@ export class Registry {
       this.#database
         .prepare('INSERT OR REPLACE INTO functions VALUES (?, ?, ?)')
         .run(name, version, deployedAtMs);
-      this.#database.exec(FORGET_UNUSED);
+      this.#deleteUnusedBy(name, version);
       also();
     })();
     const deployed = {
@@ -120,7 +118,7 @@ export class Registry {
     const removed = this.get(name);
     this.#database.transaction(() => {
       this.#database.prepare('DELETE FROM functions WHERE name = ?').run(name);
-      this.#database.exec(FORGET_UNUSED);
+      this.#deleteUnusedBy(name);
       also();
     })();
     this.#forget(name);
@@ -135,6 +133,13 @@ export class Registry {
   /** The names that run this version. */
   namesOf(version: string): readonly string[] {
     return [...(this.#names.get(version) ?? [])];
+  }
+
+  /** Deletes the version that a name has run until now, where no other name runs it and it does not go on to. */
+  #deleteUnusedBy(name: string, next?: string): void {
+    const before = this.#functions.get(name)?.version;
+    if (before === undefined || before === next || this.namesOf(before).length > 1) return;
+    this.#database.prepare('DELETE FROM versions WHERE version = ?').run(before);
   }
 
   #remember(deployed: DeployedFunction): void {

@@ -34,14 +34,8 @@ function faultOf(payload: string): string {
   return reasons.join(': ');
 }
 
-let isLoaded = false;
-
-/** Whether this thread holds the generator by now. */
-export const hasGenerator = (): boolean => isLoaded;
-
 async function generate(bytes: Uint8Array): Promise<readonly PlannedFile[] | undefined> {
   const generator = await import('./generator.ts');
-  isLoaded = true;
   await generator.generatorReady;
   try {
     return generator.generate(bytes, OPTIONS).files.map(([name, content]) => ({

@@ -1,14 +1,12 @@
 /** Worker thread that plans components, so that planning never holds up the thread that serves. */
 import { parentPort } from 'node:worker_threads';
 import { asCodedError } from '../../metering/errors.ts';
-import { hasGenerator } from './generated-plan.ts';
 import { makePlan } from './plan.ts';
 import type { PlanAnswer, PlanQuestion } from './planner.ts';
 
 async function answer({ bytes, memoryBytesMax }: PlanQuestion): Promise<PlanAnswer> {
   try {
-    const made = await makePlan(bytes, memoryBytesMax);
-    return { ok: true, hasGenerator: hasGenerator(), ...made };
+    return { ok: true, ...(await makePlan(bytes, memoryBytesMax)) };
   } catch (thrown) {
     const { code, message, details } = asCodedError(thrown);
     return details === undefined ? { ok: false, code, message } : { ok: false, code, message, details };

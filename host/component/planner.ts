@@ -21,11 +21,7 @@ export interface Planned {
 }
 
 export type PlanAnswer =
-  | ({
-      readonly ok: true;
-      /** Whether the thread now holds the generator, some 30 MB. */
-      readonly hasGenerator: boolean;
-    } & Planned)
+  | ({ readonly ok: true } & Planned)
   | {
       readonly ok: false;
       readonly code: ErrorCode;
@@ -38,12 +34,10 @@ const PLAN_TIME_LIMIT_MS = 60_000;
 
 const invalid = (message: string): CodedError => new CodedError('component-invalid', message);
 
-/** How long a thread that holds the generator waits for the next component before a small one takes its place. */
+/** How long a thread that was used waits for the next component before a new one takes its place: memory only grows. */
 const IDLE_MS = 10_000;
 
-type Answered = Extract<PlanAnswer, { ok: true }>;
-
-function ask(worker: Worker, question: PlanQuestion, signal: AbortSignal): Promise<Answered> {
+function ask(worker: Worker, question: PlanQuestion, signal: AbortSignal): Promise<Planned> {
   return new Promise((resolve, reject) => {
     const finish = (settle: () => void) => {
       clearTimeout(timer);
@@ -63,7 +57,7 @@ function ask(worker: Worker, question: PlanQuestion, signal: AbortSignal): Promi
     }, PLAN_TIME_LIMIT_MS);
     signal.addEventListener('abort', stop);
     const onAnswer = (answer: PlanAnswer) => {
-      if (answer.ok) finish(() => resolve(answer));
+      if (answer.ok) finish(() => resolve({ plan: answer.plan, files: answer.files }));
       else fail(new CodedError(answer.code, answer.message, answer.details));
     };
     const onError = (error: unknown) =>
@@ -110,10 +104,10 @@ export class Planner {
     const worker = this.#takeIdle() ?? this.#start();
     worker.ref();
     try {
-      const { plan, files, hasGenerator } = await ask(worker, question, this.#closing.signal);
+      const planned = await ask(worker, question, this.#closing.signal);
       this.#keep(worker);
-      if (hasGenerator) this.#timer = setTimeout(() => this.#renew(), IDLE_MS).unref();
-      return { plan, files };
+      this.#timer = setTimeout(() => this.#renew(), IDLE_MS).unref();
+      return planned;
     } catch (thrown) {
       // A generator that has failed once may be in any state.
       void worker.terminate();
