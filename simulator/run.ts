@@ -4,6 +4,7 @@
  */
 import { CodedError } from '../metering/errors.ts';
 import { US_PER_S } from '../metering/units.ts';
+import { planExtras } from './extras.ts';
 import { replicationSeed } from './kernel/random.ts';
 import type { PlatformName } from './platforms/platform.ts';
 import { prepare } from './prepare.ts';
@@ -40,6 +41,7 @@ function replayAll(
   progress: (fraction: number) => void,
 ): PlatformResult[] {
   const { freeTier, seriesUs } = scenario;
+  const extras = planExtras(scenario, trace);
   const prepared = plan.map(({ platform: name, pricing }) => ({
     name,
     pricing,
@@ -47,7 +49,7 @@ function replayAll(
   }));
   return prepared.map(({ name, pricing, platform, ...rest }, index) => {
     const series = seriesUs === null ? null : new SeriesMeter(trace.arrivedAtUs[0] as number, seriesUs);
-    const tally = new Tally(trace.count, trace.functionNames.length, pricing, series);
+    const tally = new Tally(trace.count, trace.functionNames.length, pricing, extras, series);
     const totals = platform.run(trace, tally, (arrivals) =>
       progress((index + arrivals / trace.count) / prepared.length),
     );

@@ -15,14 +15,15 @@ import { inFlags, splitTraceOptions, WORKLOAD_KEYS } from '../trace-options.ts';
 import { EBB_VERSION } from '../version.ts';
 import { addSimulateOptions } from './simulate-options.ts';
 
-interface CommandOptions extends Omit<ScenarioInput, 'platforms' | 'prices'>, WorkloadOptions {
+interface CommandOptions extends Omit<ScenarioInput, 'platforms' | 'prices' | 'extras'>, WorkloadOptions {
   readonly prices?: readonly string[];
+  readonly extra?: readonly string[];
   readonly platform?: readonly PlatformName[];
   readonly json?: boolean;
 }
 
 async function run(file: string | undefined, options: CommandOptions, output: Output): Promise<void> {
-  const { json, platform, prices, ...given } = options;
+  const { json, platform, prices, extra, ...given } = options;
   const { trace, others } = splitTraceOptions(given);
   // One seed for all: what the trace draws and what the platforms draw are streams of their own.
   const scenario: ScenarioInput = {
@@ -30,6 +31,7 @@ async function run(file: string | undefined, options: CommandOptions, output: Ou
     seed: trace.seed,
     platforms: platform,
     prices: prices && (await Promise.all(prices.map(loadPriceBook))),
+    extras: extra && (await Promise.all(extra.map(loadPriceBook))),
   };
   const result = await replay(file, trace, scenario, output).catch((thrown: unknown) => {
     throw inFlags(thrown, [...WORKLOAD_KEYS, ...SCENARIO_KEYS]);

@@ -7,15 +7,16 @@ import { EventQueue } from '../kernel/event-queue.ts';
 import { Fifo } from '../kernel/fifo.ts';
 import type { RandomStream } from '../kernel/random.ts';
 import type { Trace } from '../traces/trace.ts';
-import { Arrivals, type MutableRecord, refuse } from './arrivals.ts';
 import { Fleet } from './fleet.ts';
 import type { FleetInstance } from './fleet-instance.ts';
 import type { FleetMeter } from './fleet-meter.ts';
 import { FleetPeriods } from './fleet-periods.ts';
+import { FleetRecords } from './fleet-records.ts';
 import type { FleetSettings } from './fleet-settings.ts';
+import { FleetTakings } from './fleet-takings.ts';
 import { type PlatformTotals, PROGRESS_STEP, type Sink } from './platform.ts';
+import type { Spot } from './spot.ts';
 
-const UNAVAILABLE = 503;
 // Kinds of events, in the low bits of a payload; the slot of an instance is above them.
 const KIND_BITS = 3;
 const END = 0;
@@ -29,7 +30,7 @@ export class FleetReplay {
   readonly #trace: Trace;
   readonly #settings: FleetSettings;
   readonly #sink: Sink;
-  readonly #arrivals: Arrivals;
+  readonly #records: FleetRecords;
   readonly #fleet: Fleet;
   /** null: the number of instances is fixed, and nobody measures. */
   readonly #periods: FleetPeriods | null;
@@ -37,26 +38,35 @@ export class FleetReplay {
   readonly #events = new EventQueue();
   readonly #waiting = new Fifo();
   readonly #state: { -readonly [Key in keyof AdmissionState]: AdmissionState[Key] };
-  /** Of requests that share processors: their records are known when they end. */
-  readonly #startUs: Float64Array;
-  readonly #startupUs: Float64Array;
   readonly #isShared: boolean;
+  /** null: nobody takes an instance, and nobody tries again. */
+  readonly #takings: FleetTakings | null;
+  readonly #firstUs: number;
   #inFlight = 0;
   #nowUs: number;
   #lastUs: number;
 
-  constructor(trace: Trace, settings: FleetSettings, sink: Sink, routing: RandomStream) {
+  /** @param spot of these settings; null for machines that nobody takes. */
+  constructor(
+    trace: Trace,
+    settings: FleetSettings,
+    sink: Sink,
+    routing: RandomStream,
+    spot: Spot | null = null,
+  ) {
     const { queueLimit, memoryBytes, autoscaler, requestsAtOnce, processors } = settings;
     this.#trace = trace;
     this.#settings = settings;
     this.#sink = sink;
-    this.#arrivals = new Arrivals(trace, memoryBytes);
-    this.#fleet = new Fleet(settings, routing, (instance) => this.#ended(instance));
-    this.#state = { running: 0, concurrencyLimit: 1, queued: 0, queueLimit };
     this.#isShared = requestsAtOnce > processors;
-    this.#startUs = new Float64Array(this.#isShared ? trace.count : 0);
-    this.#startupUs = new Float64Array(this.#isShared ? trace.count : 0);
+    this.#records = new FleetRecords(trace, sink, memoryBytes, this.#isShared || spot !== null);
+    this.#fleet = new Fleet(settings, routing, (instance) => this.#ended(instance));
+    const start = (nowUs: number, isKept: boolean) => this.#start(nowUs, settings.bootUs, isKept);
+    const lose = (at: number, nowUs: number) => this.#lose(at, nowUs);
+    this.#takings = spot === null ? null : new FleetTakings(spot, this.#fleet, { start, lose });
+    this.#state = { running: 0, concurrencyLimit: 1, queued: 0, queueLimit };
     const firstUs = trace.arrivedAtUs[0] as number;
+    this.#firstUs = firstUs;
     this.#nowUs = firstUs;
     this.#lastUs = trace.arrivedAtUs[trace.count - 1] as number;
     this.#periods = autoscaler === null ? null : new FleetPeriods(autoscaler, settings, firstUs);
@@ -68,22 +78,45 @@ export class FleetReplay {
   run(progress: (arrivals: number) => void): PlatformTotals {
     const { count, arrivedAtUs } = this.#trace;
     const { isOnDemand } = this.#settings;
-    const periods = this.#periods;
     for (let at = 0; at < count; at++) {
       if ((at & (PROGRESS_STEP - 1)) === 0) progress(at);
       const nowUs = arrivedAtUs[at] as number;
-      while (this.#events.nextKey <= nowUs) this.#event();
-      if (periods?.isResting === true) this.#wake(periods, nowUs);
+      if (this.#takings === null) while (this.#events.nextKey <= nowUs) this.#event();
+      else while (this.#nextUs <= nowUs) this.#next();
       this.#arrive(at, nowUs);
     }
-    while (this.#inFlight > 0 || (isOnDemand && periods?.isResting === false)) this.#event();
+    const mayGoOn = (): boolean => isOnDemand && this.#periods?.isResting === false;
+    while (this.#inFlight > 0 || this.#retryUs < Number.POSITIVE_INFINITY || mayGoOn()) this.#next();
     this.#nowUs = this.#lastUs;
     this.#fleet.endAll();
-    return { instancesPeak: this.#fleet.peak, instancesPeakByFunction: null };
+    return { instancesPeak: this.#fleet.peak, instancesPeakByFunction: null, ...this.#takings?.totals };
+  }
+
+  /** When the next client tries again; Infinity when none will. */
+  get #retryUs(): number {
+    return this.#takings?.retryUs ?? Number.POSITIVE_INFINITY;
+  }
+
+  get #nextUs(): number {
+    return Math.min(this.#events.nextKey, this.#takings?.nextUs ?? Number.POSITIVE_INFINITY, this.#retryUs);
+  }
+
+  /** What is next; of what is at once first what ends, then what is taken, then who tries again. */
+  #next(): void {
+    const nowUs = this.#nextUs;
+    if (this.#events.nextKey <= nowUs) this.#event();
+    else if (this.#takings?.nextUs === nowUs) {
+      this.#account(nowUs);
+      if (nowUs > this.#lastUs) this.#lastUs = nowUs;
+      this.#takings.next();
+      this.#drainQueue(nowUs);
+    } else this.#arrive((this.#takings as FleetTakings).takeRetry(), nowUs);
   }
 
   #arrive(at: number, nowUs: number): void {
+    if (this.#periods?.isResting === true) this.#wake(this.#periods, nowUs);
     this.#account(nowUs);
+    if (nowUs > this.#lastUs) this.#lastUs = nowUs;
     this.#meter?.arrived();
     const fleet = this.#fleet;
     if (fleet.staying === 0) this.#start(nowUs, this.#settings.bootUs, false);
@@ -104,39 +137,33 @@ export class FleetReplay {
         queue.push(at);
         return;
       case 'reject':
-        this.#sink.execution(
-          refuse(this.#arrivals.load(at), UNAVAILABLE),
-          this.#trace.functionIndex[at] as number,
-        );
+        if (this.#takings?.isTriedAgain(at, nowUs) !== true) this.#records.refused(at);
     }
   }
 
   #begin(at: number, nowUs: number, instance: FleetInstance): void {
-    const record = this.#arrivals.load(at);
+    const record = this.#records.load(at);
     const waitUs = nowUs - record.arrivedAtUs;
     this.#fleet.begin(instance, nowUs, record.cpuUs);
     this.#meter?.began(waitUs);
     const isCold = this.#settings.isOnDemand && record.arrivedAtUs < instance.readyAtUs;
     const startupUs = isCold ? instance.readyAtUs - Math.max(record.arrivedAtUs, instance.startedAtUs) : 0;
     if (this.#isShared) {
-      this.#startUs[at] = nowUs;
-      this.#startupUs[at] = startupUs;
+      this.#records.began(at, nowUs, startupUs);
       instance.share(at, record.runUs, nowUs, this.#settings.processors);
       this.#push(instance.nextEndUs, instance, SHARED_END);
       return;
     }
     const endUs = nowUs + record.runUs;
+    if (endUs > instance.takenAtUs) {
+      this.#records.began(at, nowUs, startupUs);
+      instance.doomed.push(at);
+      return;
+    }
     this.#push(endUs, instance, END);
-    this.#emit(at, record, waitUs, startupUs);
+    this.#records.served(at, record, waitUs, startupUs);
     this.#meter?.ended(waitUs + record.runUs);
     if (endUs > this.#lastUs) this.#lastUs = endUs;
-  }
-
-  #emit(at: number, record: MutableRecord, waitUs: number, startupUs: number): void {
-    record.queueUs = waitUs - startupUs;
-    record.startupUs = startupUs;
-    if (startupUs > 0) record.warmth = 'cold';
-    this.#sink.execution(record, this.#trace.functionIndex[at] as number);
   }
 
   #event(): void {
@@ -185,11 +212,8 @@ export class FleetReplay {
     ) {
       this.#inFlight--;
       this.#fleet.finish(instance, nowUs);
-      const record = this.#arrivals.load(at);
-      const startUs = this.#startUs[at] as number;
-      record.runUs = nowUs - startUs;
-      this.#emit(at, record, startUs - record.arrivedAtUs, this.#startupUs[at] as number);
-      this.#meter?.ended(nowUs - record.arrivedAtUs);
+      const latencyUs = this.#records.ended(at, nowUs);
+      this.#meter?.ended(latencyUs);
     }
     if (nowUs > this.#lastUs) this.#lastUs = nowUs;
     if (instance.running > 0) this.#push(instance.nextEndUs, instance, SHARED_END);
@@ -218,6 +242,7 @@ export class FleetReplay {
 
   #start(nowUs: number, bootUs: number, isKept: boolean): void {
     const instance = this.#fleet.start(nowUs, nowUs + bootUs, isKept);
+    this.#takings?.foretell(instance);
     // The first instances are ready before the first arrival comes, which is at the same moment.
     if (bootUs === 0) this.#becomeReady(instance, nowUs);
     else this.#push(instance.readyAtUs, instance, READY);
@@ -226,9 +251,15 @@ export class FleetReplay {
   #becomeReady(instance: FleetInstance, nowUs: number): void {
     const { warmUpUs } = this.#settings;
     this.#fleet.becomeReady(instance);
-    // The minimum is there from the beginning: it has nothing to warm up for.
-    if (warmUpUs === 0 || instance.isKept) this.#fleet.becomeWarm(instance);
+    // What is there from the beginning has nothing to warm up for.
+    if (warmUpUs === 0 || instance.readyAtUs === this.#firstUs) this.#fleet.becomeWarm(instance);
     else this.#push(nowUs + warmUpUs, instance, WARM);
+  }
+
+  /** Its machine was taken: the client tries again, or it has failed. */
+  #lose(at: number, nowUs: number): void {
+    this.#inFlight--;
+    if (this.#takings?.isTriedAgain(at, nowUs) !== true) this.#records.lost(at, nowUs);
   }
 
   #tick(periods: FleetPeriods, nowUs: number): void {
@@ -265,6 +296,8 @@ export class FleetReplay {
 
   #ended(instance: FleetInstance): void {
     const nowUs = this.#nowUs;
-    this.#sink.instance(instance.startedAtUs, nowUs, instance.work(nowUs, null));
+    const work = instance.work(nowUs, null);
+    const isFree = this.#takings?.isFree(instance, nowUs) === true;
+    this.#sink.instance(instance.startedAtUs, nowUs, isFree ? { ...work, isFree } : work);
   }
 }
