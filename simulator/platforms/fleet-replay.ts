@@ -6,14 +6,15 @@ import { type AdmissionState, admit } from '../../metering/policy.ts';
 import { EventQueue } from '../kernel/event-queue.ts';
 import { Fifo } from '../kernel/fifo.ts';
 import type { RandomStream } from '../kernel/random.ts';
-import type { Trace } from '../traces/trace.ts';
+import type { ArrivalPiece } from '../traces/trace.ts';
 import { Arrivals, type MutableRecord, refuse } from './arrivals.ts';
 import { Fleet } from './fleet.ts';
 import type { FleetInstance } from './fleet-instance.ts';
 import type { FleetMeter } from './fleet-meter.ts';
 import { FleetPeriods } from './fleet-periods.ts';
 import type { FleetSettings } from './fleet-settings.ts';
-import { type PlatformTotals, PROGRESS_STEP, type Sink } from './platform.ts';
+import type { PlatformTotals, Replay, ReplayHead, Sink } from './platform.ts';
+import { SharedRuns } from './shared-runs.ts';
 
 const UNAVAILABLE = 503;
 // Kinds of events, in the low bits of a payload; the slot of an instance is above them.
@@ -25,8 +26,7 @@ const WARM = 3;
 const TICK = 4;
 const DECIDE = 5;
 
-export class FleetReplay {
-  readonly #trace: Trace;
+export class FleetReplay implements Replay {
   readonly #settings: FleetSettings;
   readonly #sink: Sink;
   readonly #arrivals: Arrivals;
@@ -38,44 +38,47 @@ export class FleetReplay {
   readonly #waiting = new Fifo();
   readonly #state: { -readonly [Key in keyof AdmissionState]: AdmissionState[Key] };
   /** Of requests that share processors: their records are known when they end. */
-  readonly #startUs: Float64Array;
-  readonly #startupUs: Float64Array;
+  readonly #shared = new SharedRuns();
   readonly #isShared: boolean;
   #inFlight = 0;
   #nowUs: number;
   #lastUs: number;
 
-  constructor(trace: Trace, settings: FleetSettings, sink: Sink, routing: RandomStream) {
+  constructor(head: ReplayHead, settings: FleetSettings, sink: Sink, routing: RandomStream) {
     const { queueLimit, memoryBytes, autoscaler, requestsAtOnce, processors } = settings;
-    this.#trace = trace;
     this.#settings = settings;
     this.#sink = sink;
-    this.#arrivals = new Arrivals(trace, memoryBytes);
+    this.#arrivals = new Arrivals(head, memoryBytes);
     this.#fleet = new Fleet(settings, routing, (instance) => this.#ended(instance));
     this.#state = { running: 0, concurrencyLimit: 1, queued: 0, queueLimit };
     this.#isShared = requestsAtOnce > processors;
-    this.#startUs = new Float64Array(this.#isShared ? trace.count : 0);
-    this.#startupUs = new Float64Array(this.#isShared ? trace.count : 0);
-    const firstUs = trace.arrivedAtUs[0] as number;
+    const { firstUs } = head;
     this.#nowUs = firstUs;
-    this.#lastUs = trace.arrivedAtUs[trace.count - 1] as number;
+    this.#lastUs = firstUs;
     this.#periods = autoscaler === null ? null : new FleetPeriods(autoscaler, settings, firstUs);
     this.#meter = this.#periods?.meter ?? null;
     for (let instance = 0; instance < settings.minInstances; instance++) this.#start(firstUs, 0, true);
     if (autoscaler !== null) this.#events.push(firstUs + autoscaler.periodUs, TICK);
   }
 
-  run(progress: (arrivals: number) => void): PlatformTotals {
-    const { count, arrivedAtUs } = this.#trace;
-    const { isOnDemand } = this.#settings;
+  feed(piece: ArrivalPiece, from: number, to: number): void {
+    const { arrivedAtUs } = piece;
     const periods = this.#periods;
-    for (let at = 0; at < count; at++) {
-      if ((at & (PROGRESS_STEP - 1)) === 0) progress(at);
-      const nowUs = arrivedAtUs[at] as number;
+    const first = this.#arrivals.enter(piece);
+    for (let place = from; place < to; place++) {
+      const nowUs = arrivedAtUs[place] as number;
       while (this.#events.nextKey <= nowUs) this.#event();
       if (periods?.isResting === true) this.#wake(periods, nowUs);
-      this.#arrive(at, nowUs);
+      this.#arrive(first + place, nowUs);
     }
+    const lastUs = arrivedAtUs[to - 1] as number;
+    if (lastUs > this.#lastUs) this.#lastUs = lastUs;
+    this.#arrivals.leave();
+  }
+
+  finish(): PlatformTotals {
+    const { isOnDemand } = this.#settings;
+    const periods = this.#periods;
     while (this.#inFlight > 0 || (isOnDemand && periods?.isResting === false)) this.#event();
     this.#nowUs = this.#lastUs;
     this.#fleet.endAll();
@@ -101,13 +104,13 @@ export class FleetReplay {
         return;
       case 'queue':
         this.#inFlight++;
+        this.#arrivals.hold(at);
         queue.push(at);
         return;
-      case 'reject':
-        this.#sink.execution(
-          refuse(this.#arrivals.load(at), UNAVAILABLE),
-          this.#trace.functionIndex[at] as number,
-        );
+      case 'reject': {
+        const record = refuse(this.#arrivals.load(at), UNAVAILABLE);
+        this.#sink.execution(record, this.#arrivals.functionIndex);
+      }
     }
   }
 
@@ -119,24 +122,24 @@ export class FleetReplay {
     const isCold = this.#settings.isOnDemand && record.arrivedAtUs < instance.readyAtUs;
     const startupUs = isCold ? instance.readyAtUs - Math.max(record.arrivedAtUs, instance.startedAtUs) : 0;
     if (this.#isShared) {
-      this.#startUs[at] = nowUs;
-      this.#startupUs[at] = startupUs;
-      instance.share(at, record.runUs, nowUs, this.#settings.processors);
+      this.#arrivals.hold(at);
+      instance.share(this.#shared.add(at, nowUs, startupUs), record.runUs, nowUs, this.#settings.processors);
       this.#push(instance.nextEndUs, instance, SHARED_END);
       return;
     }
     const endUs = nowUs + record.runUs;
     this.#push(endUs, instance, END);
-    this.#emit(at, record, waitUs, startupUs);
+    this.#emit(record, waitUs, startupUs);
+    this.#arrivals.release(at);
     this.#meter?.ended(waitUs + record.runUs);
     if (endUs > this.#lastUs) this.#lastUs = endUs;
   }
 
-  #emit(at: number, record: MutableRecord, waitUs: number, startupUs: number): void {
+  #emit(record: MutableRecord, waitUs: number, startupUs: number): void {
     record.queueUs = waitUs - startupUs;
     record.startupUs = startupUs;
     if (startupUs > 0) record.warmth = 'cold';
-    this.#sink.execution(record, this.#trace.functionIndex[at] as number);
+    this.#sink.execution(record, this.#arrivals.functionIndex);
   }
 
   #event(): void {
@@ -178,17 +181,21 @@ export class FleetReplay {
 
   #endShared(instance: FleetInstance, nowUs: number): void {
     const { processors } = this.#settings;
+    const shared = this.#shared;
     for (
-      let at = instance.takeEnded(nowUs, processors);
-      at >= 0;
-      at = instance.takeEnded(nowUs, processors)
+      let run = instance.takeEnded(nowUs, processors);
+      run >= 0;
+      run = instance.takeEnded(nowUs, processors)
     ) {
       this.#inFlight--;
       this.#fleet.finish(instance, nowUs);
+      const at = shared.arrival(run);
       const record = this.#arrivals.load(at);
-      const startUs = this.#startUs[at] as number;
+      const startUs = shared.startUs(run);
       record.runUs = nowUs - startUs;
-      this.#emit(at, record, startUs - record.arrivedAtUs, this.#startupUs[at] as number);
+      this.#emit(record, startUs - record.arrivedAtUs, shared.startupUs(run));
+      shared.remove(run);
+      this.#arrivals.release(at);
       this.#meter?.ended(nowUs - record.arrivedAtUs);
     }
     if (nowUs > this.#lastUs) this.#lastUs = nowUs;

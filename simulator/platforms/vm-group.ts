@@ -26,7 +26,7 @@ export interface VmGroupSettings {
 export function vmGroupPlatform(settings: VmGroupSettings): Platform {
   const { cores, requestsAtOnce, minInstances, maxInstances, scaling } = settings;
   return {
-    run: (trace, sink, progress) => {
+    begin: (head, sink) => {
       const fleet = {
         ...settings,
         processors: Math.min(cores, requestsAtOnce),
@@ -36,7 +36,7 @@ export function vmGroupPlatform(settings: VmGroupSettings): Platform {
         isOnDemand: false,
         autoscaler: minInstances === maxInstances ? null : new GroupScaling(scaling),
       } as const;
-      return new FleetReplay(trace, fleet, sink, new RandomStream(0, 'routing')).run(progress);
+      return new FleetReplay(head, fleet, sink, new RandomStream(0, 'routing'));
     },
   };
 }
