@@ -4,7 +4,7 @@
  */
 import { CodedError } from '../metering/errors.ts';
 import { replicationSeed } from './kernel/random.ts';
-import { planPricing } from './pricing.ts';
+import { planned } from './plan.ts';
 import { describeTrace, replay } from './replay.ts';
 import { compareReplications } from './replications.ts';
 import type { PlatformResult, Seen, SimulationResult } from './result.ts';
@@ -38,7 +38,7 @@ export function simulate(
   const { onProgress, signal, redraw, version = 'unknown' } = options;
   const scenario = checkScenario(input);
   const { seed, replications } = scenario;
-  const plan = planPricing(scenario);
+  const plan = planned(scenario);
   onProgress?.(0);
   const runs: PlatformResult[][] = [];
   let first: Seen | undefined;
@@ -46,8 +46,8 @@ export function simulate(
     const ownSeed = replicationSeed(seed, replication);
     const ownTrace = replication === 0 || redraw === undefined ? trace : redraw(ownSeed);
     const expected = isStream(ownTrace) ? ownTrace.expected : ownTrace.count;
-    const run = plan.map((planned, index) => {
-      const outcome = replay({ ...planned, scenario }, ownTrace, ownSeed, (arrivals) => {
+    const run = plan.map((entry, index) => {
+      const outcome = replay(entry, ownTrace, ownSeed, (arrivals) => {
         if (signal?.aborted) throw new CodedError('interrupted', 'the simulation was interrupted');
         const fraction = (index + Math.min(1, arrivals / expected)) / plan.length;
         onProgress?.((replication + fraction) / replications);
