@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { asCodedError } from '../../metering/errors.ts';
 import { replay } from '../replay.ts';
-import { openWorkload } from '../traces/load.ts';
+import type { WorkloadOptions } from '../traces/load.ts';
 import type { Replayable } from '../traces/trace.ts';
 import { ARRIVALS, type FromThread, STOP, type TaskMessage, type ToThread } from './messages.ts';
 
@@ -12,6 +12,12 @@ const control = workerData as Int32Array;
 
 /** Messages come in order, but a stream is opened asynchronously: a task waits for it. */
 let current: Promise<Replayable> | null = null;
+
+/** The readers of traces are loaded where a stream is made, and nowhere else. */
+async function opened(options: WorkloadOptions): Promise<Replayable> {
+  const { openStream } = await import('../traces/load.ts');
+  return openStream(options);
+}
 
 async function replayed({ planned, seed }: TaskMessage): Promise<FromThread> {
   try {
@@ -32,7 +38,7 @@ port.on('message', (message: ToThread) => {
       current = Promise.resolve(message.trace);
       return;
     case 'stream':
-      current = openWorkload(null, message.options);
+      current = opened(message.options);
       // Its failure is told by the task that needs it.
       current.catch(() => {});
       return;

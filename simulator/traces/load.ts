@@ -43,6 +43,10 @@ export async function loadWorkload(
   return isStream(workload) ? inMemory(workload) : workload;
 }
 
+/** The stream of a made-up workload, however short. @throws CodedError as `openWorkload`. */
+export const openStream = (options: WorkloadOptions): Promise<Replayable> =>
+  openWorkload(null, options, {}, 0);
+
 /**
  * The same, but a made-up workload that is long and not transformed stays a stream.
  * @param inMemoryMax more requests than this are long.
