@@ -23,30 +23,50 @@ export function progressText(progress: Progress, tookS: number): string {
   return `simulating: ${Math.floor(share * 100)} %${replays}, ${count(perSecond)} requests/s${left}`;
 }
 
+/** @param tookS since the reading began. */
+function readText(path: string, share: number, tookS: number): string {
+  const left = share > 0 ? `, ${lengthText((tookS * (1 - share)) / share)} left` : '';
+  return `reading ${path}: ${Math.floor(share * 100)} %${left}`;
+}
+
+/** Reading comes first, then the run. */
 export class RunProgress {
   readonly #output: Output;
-  readonly #startedMs = performance.now();
+  readonly #isShown: boolean;
+  readonly #pauseMs: number;
+  #startedMs = performance.now();
+  #shownMs = this.#startedMs + FIRST_MS;
   #run: ParallelRun | null = null;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(output: Output) {
+  /** @param isShown whether anybody wants to see it. */
+  constructor(output: Output, isShown: boolean) {
     this.#output = output;
+    this.#isShown = isShown;
+    this.#pauseMs = output.isTerminal ? EVERY_MS.terminal : EVERY_MS.elsewhere;
   }
 
-  /** @param isShown whether anybody wants to see it. */
-  begin(run: ParallelRun, isShown: boolean): void {
+  /** So much of a file has been read. */
+  read(path: string, share: number): void {
+    const nowMs = performance.now();
+    if (!this.#isShown || nowMs < this.#shownMs) return;
+    this.#shownMs = nowMs + this.#pauseMs;
+    this.#output.progressNow(readText(path, share, this.tookS));
+  }
+
+  begin(run: ParallelRun): void {
     this.#run = run;
-    if (isShown) this.#timer = setTimeout(() => this.#show(), FIRST_MS);
+    this.#startedMs = performance.now();
+    if (this.#isShown) this.#timer = setTimeout(() => this.#show(), FIRST_MS);
   }
 
   #show(): void {
     const { progress } = this.#run as ParallelRun;
     this.#output.progressNow(progressText(progress, this.tookS));
-    const pauseMs = this.#output.isTerminal ? EVERY_MS.terminal : EVERY_MS.elsewhere;
-    this.#timer = setTimeout(() => this.#show(), pauseMs);
+    this.#timer = setTimeout(() => this.#show(), this.#pauseMs);
   }
 
-  /** Since the beginning. */
+  /** Since the reading, or the run, began. */
   get tookS(): number {
     return (performance.now() - this.#startedMs) / 1_000;
   }

@@ -10,6 +10,7 @@ import type { SweepInput } from '../../simulator/sweep/axes.ts';
 import { sweep } from '../../simulator/sweep/sweep.ts';
 import type { ParallelRun, Traces } from '../../simulator/threads/parallel-run.ts';
 import { simulateOnThreads } from '../../simulator/threads/simulate.ts';
+import type { ReadControl } from '../../simulator/traces/file.ts';
 import { openWorkload, type WorkloadOptions } from '../../simulator/traces/load.ts';
 import { SEED_DEFAULT } from '../../simulator/traces/read.ts';
 import type { Replayable } from '../../simulator/traces/trace.ts';
@@ -93,8 +94,8 @@ async function jobOf(file: string | undefined, options: CommandOptions, isSeedGi
 }
 
 /** What a trace draws is drawn anew for each replication: made-up arrivals, filled times, transformations. */
-async function tracesOf({ file, trace: options }: Job, signal: AbortSignal): Promise<Traces> {
-  const first = await openWorkload(file, options, { signal });
+async function tracesOf({ file, trace: options }: Job, control: ReadControl): Promise<Traces> {
+  const first = await openWorkload(file, options, control);
   const draws = options.synthetic !== undefined || first.filled.length > 0 || first.transformed.length > 0;
   const optionsOf = (replication: number): WorkloadOptions => {
     const seed = replicationSeed(options.seed ?? SEED_DEFAULT, replication);
@@ -105,7 +106,7 @@ async function tracesOf({ file, trace: options }: Job, signal: AbortSignal): Pro
   const of = async (replication: number): Promise<Replayable> => {
     if (replication === 0 || !draws) return first;
     if (last?.replication !== replication) {
-      last = { replication, trace: openWorkload(file, optionsOf(replication), { signal }) };
+      last = { replication, trace: openWorkload(file, optionsOf(replication), control) };
     }
     return last.trace;
   };
@@ -118,10 +119,13 @@ const withText = <T>(result: T, tableOf: (result: T) => string): [T, () => strin
 ];
 
 async function run(job: Job, options: RunOptions, output: Output, interrupt: Interrupt): Promise<void> {
-  const traces = await tracesOf(job, interrupt.signal);
-  const progress = new RunProgress(output);
+  const progress = new RunProgress(output, output.isTerminal || options.progress === true);
+  const traces = await tracesOf(job, {
+    signal: interrupt.signal,
+    onRead: (path, share) => progress.read(path, share),
+  });
   const onRun = (begun: ParallelRun): void => {
-    progress.begin(begun, output.isTerminal || options.progress === true);
+    progress.begin(begun);
     if (interrupt.signal.aborted) begun.stop();
     interrupt.signal.addEventListener('abort', () => begun.stop());
   };
