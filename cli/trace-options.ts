@@ -93,14 +93,17 @@ export function splitTraceOptions(options: Readonly<Record<string, unknown>>): {
 }
 
 /** The simulator names its options as in code; here they are flags. */
+/** Lists whose flag names one of them. */
+const PLURALS: Readonly<Record<string, string>> = { platforms: 'platform', extras: 'extra' };
+
 export function inFlags(thrown: unknown, keys: readonly string[] = WORKLOAD_KEYS): unknown {
-  const codes = ['usage', 'config-invalid', 'trace-invalid', 'trace-too-large'];
+  const codes = ['usage', 'config-invalid', 'prices-unfit', 'trace-invalid', 'trace-too-large'];
   if (!(thrown instanceof CodedError) || !codes.includes(thrown.code)) return thrown;
   // Names that are words elsewhere are meant only where a sentence is about the option.
   const message = thrown.message
     .replace(
       new RegExp(`\\b(?:${keys.join('|')})\\b(?=: | "| is for| fills)`, 'g'),
-      (key) => `--${key === 'platforms' ? 'platform' : flagOf(key)}`,
+      (key) => `--${PLURALS[key] ?? flagOf(key)}`,
     )
     .replace(
       /\b(?:csvTime|csvDuration|serviceTime|traceMemoryMb|maxBadRows)\b(?! "|:)/g,

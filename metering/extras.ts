@@ -9,6 +9,9 @@ import type { CapacityTimeMeasure, Measure } from './measure.ts';
 import type { PriceBook } from './price-book.ts';
 import { ExactSum, roundUp, US_PER_HOUR } from './units.ts';
 
+/** What a gateway sees of an execution. */
+export type Passing = Pick<ExecutionRecord, 'arrivedAtUs' | 'bytesIn' | 'bytesOut'>;
+
 /** What executions do not say about a billed month. */
 export interface ExtrasPeriod {
   /** How long what stands there stood there; a month is HOURS_PER_MONTH hours. */
@@ -44,7 +47,7 @@ export class ExtrasMeter {
       );
   }
 
-  addExecution(record: ExecutionRecord): void {
+  addExecution(record: Passing): void {
     const hour = this.#hour(Math.floor(record.arrivedAtUs / US_PER_HOUR));
     hour.requests.add(1);
     hour.bytesIn.add(record.bytesIn);

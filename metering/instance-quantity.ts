@@ -1,7 +1,7 @@
 /** What one instance adds to each measure of a book of instances, rounded by the book's own rule. */
 import { CodedError } from './errors.ts';
 import type { InstanceRecord } from './instance.ts';
-import type { InstanceTime, InstanceTimeMeasure, Measure } from './measure.ts';
+import type { InstanceMemoryTimeMeasure, InstanceTime, InstanceTimeMeasure, Measure } from './measure.ts';
 import type { PriceBook } from './price-book.ts';
 import { BYTES_PER_MB, type ExactSum, roundUp } from './units.ts';
 
@@ -79,6 +79,15 @@ function namedTimeUs(measure: InstanceTimeMeasure, instance: InstanceRecord): nu
   return Math.min(billedUs, measure.timeMaxUs ?? billedUs);
 }
 
+function billedMemoryBytes(
+  book: PriceBook,
+  measure: InstanceMemoryTimeMeasure,
+  instance: InstanceRecord,
+): number {
+  const paidBytes = Math.max(0, memoryBytesOf(book, instance) - (measure.memoryIncludedBytes ?? 0));
+  return roundUp(Math.max(paidBytes, measure.memoryMinBytes), measure.memoryStepBytes);
+}
+
 /** Adds one instance to the sum of one measure. @throws CodedError `prices-unfit` */
 export function addInstanceQuantity(
   sum: ExactSum,
@@ -99,15 +108,41 @@ export function addInstanceQuantity(
     case 'instance-vcpu-time':
       sum.addProduct(vcpuMilliOf(book, instance), billedTimeUs(book, instance, measure));
       return;
-    case 'instance-memory-time': {
-      const paidBytes = Math.max(0, memoryBytesOf(book, instance) - (measure.memoryIncludedBytes ?? 0));
-      const bytes = roundUp(Math.max(paidBytes, measure.memoryMinBytes), measure.memoryStepBytes);
-      sum.addProduct(bytes, billedTimeUs(book, instance, measure));
+    case 'instance-memory-time':
+      sum.addProduct(billedMemoryBytes(book, measure, instance), billedTimeUs(book, instance, measure));
       return;
-    }
     default:
       // Fees are added by the invoice; the rest is of other kinds of books, which the reader keeps apart.
       return;
+  }
+}
+
+/** What one measure of life bills of one instance: a span of time, and base quantities for each µs of it. */
+export interface BilledSpan {
+  readonly startUs: number;
+  readonly lengthUs: number;
+  readonly perUs: number;
+}
+
+/** @param measure of the life of instances. Others, and sizes that it does not bill, have a span of no length. */
+export function billedSpan(book: PriceBook, measure: Measure, instance: InstanceRecord): BilledSpan {
+  const startUs = instance.startedAtUs;
+  switch (measure.kind) {
+    case 'instance-time':
+      return {
+        startUs,
+        lengthUs: measure.size === instance.size ? namedTimeUs(measure, instance) : 0,
+        perUs: 1,
+      };
+    case 'instance-vcpu-time':
+      return { startUs, lengthUs: billedTimeUs(book, instance, measure), perUs: vcpuMilliOf(book, instance) };
+    case 'instance-memory-time':
+      return {
+        ...{ startUs, lengthUs: billedTimeUs(book, instance, measure) },
+        perUs: billedMemoryBytes(book, measure, instance),
+      };
+    default:
+      return { startUs, lengthUs: 0, perUs: 0 };
   }
 }
 

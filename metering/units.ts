@@ -102,3 +102,7 @@ const NANO = 1_000_000_000n;
 export function formatNanoUsd(nanoUsd: bigint): string {
   return formatQuotient(nanoUsd, NANO, 9);
 }
+
+/** A decimal as plain text, all of it, without trailing zeros. */
+export const decimalText = ({ digits, scale }: Decimal): string =>
+  formatQuotient(digits, 10n ** BigInt(scale), scale);

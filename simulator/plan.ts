@@ -1,4 +1,5 @@
 /** A scenario becomes replays: what is simulated, for each replication, checked before anything begins. */
+import { planExtras } from './extras.ts';
 import { replicationSeed } from './kernel/random.ts';
 import type { PlatformName } from './platforms/platform.ts';
 import { prepare } from './prepare.ts';
@@ -22,6 +23,7 @@ export function planned(scenario: Scenario, only?: PlatformName): readonly Plann
 export function checkFits(plan: readonly Planned[], trace: Replayable): void {
   for (const { platform, pricing, scenario } of plan) {
     prepare(platform, pricing, scenario, trace, scenario.seed);
+    planExtras(scenario, trace);
   }
 }
 

@@ -1,15 +1,14 @@
 /** A scenario becomes platforms: for each name its settings with all defaults, and the platform that has them. */
 import { CodedError } from '../metering/errors.ts';
-import { BYTES_PER_MB, US_PER_MS, US_PER_S } from '../metering/units.ts';
+import { US_PER_MS, US_PER_S } from '../metering/units.ts';
 import { containersPlatform } from './platforms/containers.ts';
 import { ebbPlatform } from './platforms/ebb.ts';
 import { functionsPlatform } from './platforms/functions.ts';
 import { DYNO_BOOT_US, paasPlatform } from './platforms/paas.ts';
-import type { Platform, PlatformName } from './platforms/platform.ts';
-import { sharedVmPlatform, vmPlatform } from './platforms/vm.ts';
-import { vmGroupPlatform } from './platforms/vm-group.ts';
+import type { PlatformName } from './platforms/platform.ts';
+import { prepareGroup, prepareVm } from './prepare-machines.ts';
+import { asked, finite, inMb, limitOf, type Prepared } from './prepared.ts';
 import type { Pricing } from './pricing.ts';
-import type { PlatformSettings } from './result.ts';
 import type { Scenario } from './scenario.ts';
 import type { OptionalColumns } from './traces/trace.ts';
 
@@ -17,13 +16,6 @@ import type { OptionalColumns } from './traces/trace.ts';
 interface TraceKind {
   readonly format: string;
   readonly columns: OptionalColumns;
-}
-
-export interface Prepared {
-  readonly platform: Platform;
-  /** Places of one instance; null when requests share its processors, so that it is busy or it is not. */
-  readonly requestsAtOnce: number | null;
-  readonly settings: PlatformSettings;
 }
 
 const COLD_START_US_DEFAULT = 250_000;
@@ -36,7 +28,6 @@ const FLEET_MAX_DEFAULT = 10;
 const CONTAINERS_MAX_DEFAULT = 100;
 /** Knative's container-concurrency-target-default (config-autoscaler, 1.x). */
 const CONTAINER_CONCURRENCY_DEFAULT = 100;
-const VM_BOOT_US_DEFAULT = 60_000_000;
 const HOST_QUEUE_LIMIT = 1_000;
 const LATENCY_TARGET_US_DEFAULT = 500_000;
 const QUEUE_TARGET_US_DEFAULT = 100_000;
@@ -60,14 +51,7 @@ function fixedStartUs({ coldStartUs }: Scenario, defaultUs: number): number {
   );
 }
 
-const inMb = (bytes: number | null): number | null => (bytes === null ? null : bytes / BYTES_PER_MB);
-const finite = (limit: number): number | null => (Number.isFinite(limit) ? limit : null);
 const inMs = (us: number | 'trace'): number | 'trace' => (us === 'trace' ? us : us / US_PER_MS);
-const limitOf = ({ queueLimit }: Scenario): number => queueLimit ?? Number.POSITIVE_INFINITY;
-
-/** What is only told when it was asked for: a plain replay's settings stay few. */
-const asked = (settings: PlatformSettings): PlatformSettings =>
-  Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null));
 
 function prepareFunctions(scenario: Scenario, trace: TraceKind, seed: number): Prepared {
   const coldStartUs = traceStartUs(scenario, trace, COLD_START_US_DEFAULT);
@@ -102,25 +86,6 @@ function prepareFunctions(scenario: Scenario, trace: TraceKind, seed: number): P
   };
 }
 
-function prepareVm(scenario: Scenario): Prepared {
-  const { memoryBytes, sharing } = scenario;
-  const instances = scenario.instances ?? 1;
-  const cores = scenario.cores ?? 1;
-  const queueLimit = limitOf(scenario);
-  const told = { instances, cores };
-  const rest = { queueLimit: finite(queueLimit), memoryMb: inMb(memoryBytes) };
-  const vm = { instances, cores, queueLimit, memoryBytes };
-  if (sharing === 'fifo') {
-    return { platform: vmPlatform(vm), requestsAtOnce: cores, settings: { ...told, ...rest } };
-  }
-  const requestsAtOnce = scenario.concurrency ?? Number.POSITIVE_INFINITY;
-  return {
-    platform: sharedVmPlatform({ ...vm, requestsAtOnce }),
-    requestsAtOnce: null,
-    settings: { ...told, sharing, concurrency: finite(requestsAtOnce), ...rest },
-  };
-}
-
 function preparePaas(scenario: Scenario, pricing: Pricing, seed: number): Prepared {
   const { memoryBytes, paasScaling, p95TargetUs, routing, metricDelayUs } = scenario;
   const minInstances = scenario.instances ?? scenario.minInstances ?? FLEET_MIN;
@@ -150,36 +115,6 @@ function preparePaas(scenario: Scenario, pricing: Pricing, seed: number): Prepar
         bootS: scenario.bootUs === null ? null : bootUs / US_PER_S,
         metricDelayS: metricDelayUs === 0 ? null : metricDelayUs / US_PER_S,
       }),
-      ...{ queueLimit: finite(queueLimit), memoryMb: inMb(memoryBytes) },
-    },
-  };
-}
-
-function prepareGroup(scenario: Scenario, pricing: Pricing): Prepared {
-  const { memoryBytes, warmUpUs, cooldownUs, metricPeriodUs, metricDelayUs, scaleInProtection } = scenario;
-  const { scaleMetric: metric, scaleSteps: steps } = scenario;
-  const minInstances = scenario.minInstances ?? FLEET_MIN;
-  const maxInstances = Math.max(minInstances, scenario.maxInstances ?? FLEET_MAX_DEFAULT);
-  const cores = scenario.cores ?? pricing.size?.vcpus ?? 1;
-  const requestsAtOnce = scenario.concurrency ?? Math.ceil(cores);
-  const queueLimit = limitOf(scenario);
-  const bootUs = scenario.bootUs ?? VM_BOOT_US_DEFAULT;
-  const target = steps === null ? scenario.scaleTarget : null;
-  const metrics = { metric, target, steps: steps ?? [], cooldownUs };
-  return {
-    platform: vmGroupPlatform({
-      ...{ minInstances, maxInstances, cores, requestsAtOnce, bootUs, warmUpUs, queueLimit, memoryBytes },
-      protectsBusy: scaleInProtection,
-      scaling: { ...metrics, periodUs: metricPeriodUs, delayUs: metricDelayUs },
-    }),
-    requestsAtOnce: requestsAtOnce > cores ? null : requestsAtOnce,
-    settings: {
-      ...{ minInstances, maxInstances, cores, concurrency: requestsAtOnce, scaleMetric: metric },
-      scaleTarget: target,
-      scaleSteps: steps?.map((s) => `${s.threshold}:${s.change > 0 ? '+' : ''}${s.change}`).join() ?? null,
-      ...{ bootS: bootUs / US_PER_S, warmUpS: warmUpUs / US_PER_S, cooldownS: cooldownUs / US_PER_S },
-      ...{ metricPeriodS: metricPeriodUs / US_PER_S, metricDelayS: metricDelayUs / US_PER_S },
-      scaleInProtection: scaleInProtection ? 'on' : 'off',
       ...{ queueLimit: finite(queueLimit), memoryMb: inMb(memoryBytes) },
     },
   };
@@ -236,11 +171,11 @@ export function prepare(
     case 'functions':
       return prepareFunctions(scenario, trace, seed);
     case 'vm':
-      return prepareVm(scenario);
+      return prepareVm(scenario, seed);
     case 'paas':
       return preparePaas(scenario, pricing, seed);
     case 'vm-group':
-      return prepareGroup(scenario, pricing);
+      return prepareGroup(scenario, pricing, seed);
     case 'containers':
       return prepareContainers(scenario, pricing);
     case 'ebb':

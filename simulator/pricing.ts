@@ -2,12 +2,16 @@
  * Which price book and which size of instance a platform is billed by. It chooses among what there is and
  * explains what does not fit; it adds nothing up.
  */
+import { type Commitment, CommitmentMeter } from '../metering/commitment.ts';
+import { discountedBook } from '../metering/discount.ts';
 import { CodedError } from '../metering/errors.ts';
 import type { InstanceSize, PriceBook } from '../metering/price-book.ts';
 import { PRICE_BOOK_IDS, priceBook } from '../metering/prices/catalogue.ts';
 import { sizeMonthNanoUsd } from '../metering/size-price.ts';
+import { parseDecimal } from '../metering/units.ts';
 import type { PlatformName } from './platforms/platform.ts';
 import type { Scenario } from './scenario.ts';
+import { OPTION_USERS } from './scenario-options.ts';
 
 /** How one platform is billed; `size` is null where executions are. */
 export interface Pricing {
@@ -15,6 +19,8 @@ export interface Pricing {
   readonly size: InstanceSize | null;
   /** What provisioned instances are billed by, beside the executions on demand; null where there are none. */
   readonly provisioned: PriceBook | null;
+  /** What is paid each hour, used or not; null where everything is on demand. */
+  readonly commitment: Commitment | null;
 }
 
 interface Billing {
@@ -121,6 +127,21 @@ function provisionedBook(book: PriceBook): PriceBook {
   );
 }
 
+const isMachine = (platform: PlatformName): boolean => platform === 'vm' || platform === 'vm-group';
+
+const spotBook = (book: PriceBook, { spotDiscount }: Scenario): PriceBook =>
+  spotDiscount === null ? book : discountedBook(book, parseDecimal(String(spotDiscount)), 'spot');
+
+function commitmentFor(platform: PlatformName, scenario: Scenario): Commitment | null {
+  const { commitUsd, reserved, commitDiscount } = scenario;
+  const discountPercent = parseDecimal(String(commitDiscount ?? 0));
+  if (commitUsd !== null && OPTION_USERS.commitUsd.includes(platform)) {
+    return { kind: 'spend', usdPerHour: parseDecimal(String(commitUsd)), discountPercent };
+  }
+  if (reserved === null || !OPTION_USERS.reserved.includes(platform)) return null;
+  return { kind: 'instances', count: reserved, discountPercent };
+}
+
 function sizeFor(platform: PlatformName, book: PriceBook, scenario: Scenario): InstanceSize {
   const given = book.sizes.find(({ name }) => name === scenario.instanceType);
   if (given !== undefined) {
@@ -168,6 +189,11 @@ export function planPricing(
     if (book.bills === 'instances') checkWork(platform, book, scenario.sharing === 'ps');
     const size = book.bills === 'instances' ? sizeFor(platform, book, scenario) : null;
     const isProvisioned = platform === 'functions' && scenario.provisioned !== null;
-    return { platform, pricing: { book, size, provisioned: isProvisioned ? provisionedBook(book) : null } };
+    const sold = isMachine(platform) ? spotBook(book, scenario) : book;
+    const provisioned = isProvisioned ? provisionedBook(book) : null;
+    const commitment = commitmentFor(platform, scenario);
+    // Its refusal comes before anything is simulated.
+    if (commitment !== null) new CommitmentMeter(sold, commitment, size?.name ?? null);
+    return { platform, pricing: { book: sold, size, provisioned, commitment } };
   });
 }

@@ -1,4 +1,5 @@
 /** One replay: a trace on one platform with one seed, step by step, and what came of it. */
+import { planExtras } from './extras.ts';
 import type {
   Platform,
   PlatformName,
@@ -104,11 +105,12 @@ export function replay(planned: Planned, trace: Replayable, seed: number, onStep
   const { freeTier, seriesUs } = scenario;
   const { platform, ...rest } = prepare(name, pricing, scenario, trace, seed);
   const expected = isStream(trace) ? trace.expected : trace.count;
+  const extras = planExtras(scenario, trace);
   let series: SeriesMeter | null = null;
   let tally: Tally | null = null;
   const sinkFrom = (firstUs: number): Tally => {
     series = seriesUs === null ? null : new SeriesMeter(firstUs, seriesUs);
-    tally = new Tally(expected, trace.functionNames.length, pricing, series);
+    tally = new Tally(expected, trace.functionNames.length, pricing, extras, series);
     return tally;
   };
   const { totals, seen } = drive(platform, trace, sinkFrom, onStep);

@@ -1,8 +1,8 @@
 /** What a simulation gives: a plain value that prints as JSON. Its names are a promise to whoever reads it. */
-import { type InvoiceReport, makeInvoice, reportInvoice } from '../metering/invoice.ts';
+import type { InvoiceReport } from '../metering/invoice.ts';
 import { formatNanoUsd, formatQuotient, US_PER_MS, US_PER_S } from '../metering/units.ts';
 import { reportUsage, type UsageReport } from '../metering/usage.ts';
-import { idleNanoUsd } from './idle-cost.ts';
+import { type CommitmentResult, costsOf } from './cost.ts';
 import type { Interval } from './kernel/interval.ts';
 import type { Distribution } from './kernel/quantiles.ts';
 import type { Sample } from './kernel/sample.ts';
@@ -39,7 +39,7 @@ export interface PlatformResult {
   readonly served: number;
   /** Refused on arrival: never ran, never billed. */
   readonly rejected: number;
-  /** Ran and did not end well, as the trace says. */
+  /** Ran and did not end well, as the trace says or because its machine was taken. */
   readonly failed: number;
   /** Started on an instance that was started for them. */
   readonly coldStarts: number;
@@ -48,6 +48,10 @@ export interface PlatformResult {
   readonly throttled: number;
   /** Attempts after the first. */
   readonly retried: number;
+  /** Spot machines that their provider took. */
+  readonly interruptions: number;
+  /** Attempts that ran on them then: tried again, or failed. */
+  readonly lost: number;
   /** Most instances at once: starting, busy and idle. */
   readonly instancesPeak: number;
   /** Start-up and run of all requests together. */
@@ -79,10 +83,14 @@ export interface PlatformResult {
   readonly priceBook: string;
   readonly instanceType: string | null;
   readonly freeTier: boolean;
+  /** Books of what stands beside: gateways, load balancers, traffic, logs. Empty: none of it is in the cost. */
+  readonly extras: readonly string[];
   /** The invoice's total, as if the trace were all there was in the month. */
   readonly costUsd: number;
-  /** The part of it that pays for idle time: 0 where only work is billed. */
+  /** The part of it that pays for idle time or for an unused commitment: 0 where only work is billed. */
   readonly idleCostUsd: number;
+  /** null: everything is on demand. */
+  readonly commitment: CommitmentResult | null;
   readonly invoice: InvoiceReport['lines'];
   readonly usage: UsageReport;
   readonly settings: PlatformSettings;
@@ -211,13 +219,9 @@ function worked({ requestsAtOnce, tally }: Replayed): { busyUs: bigint; placesUs
 export function platformResult(replayed: Replayed): PlatformResult {
   const { name, trace, seen, pricing, freeTier, settings, tally, totals, series } = replayed;
   const { usage, aliveUs, counts } = tally;
-  const invoices = [makeInvoice(pricing.book, tally.bill.quantities, { freeTier })];
-  if (tally.provisionedBill !== null) {
-    const { book, quantities } = tally.provisionedBill;
-    invoices.push(makeInvoice(book, quantities, { freeTier }));
-  }
-  const totalNanoUsd = invoices.reduce((total, invoice) => total + invoice.totalNanoUsd, 0n);
   const { busyUs, placesUs, places } = worked(replayed);
+  const idle = { idleUs: placesUs - busyUs, aliveUs: placesUs };
+  const costs = costsOf(tally, freeTier, seen.firstUs, idle);
   const rejected = totalOf(counts.rejected);
   return {
     name,
@@ -231,6 +235,8 @@ export function platformResult(replayed: Replayed): PlatformResult {
     warmStarts: totalOf(counts.warm),
     throttled: totals.throttled ?? rejected,
     retried: totals.retried ?? 0,
+    interruptions: totals.interruptions ?? 0,
+    lost: totals.lost ?? 0,
     instancesPeak: totals.instancesPeak,
     busySeconds: seconds(usage.startupUs + usage.runUs),
     aliveSeconds: seconds(aliveUs),
@@ -244,9 +250,11 @@ export function platformResult(replayed: Replayed): PlatformResult {
     priceBook: pricing.book.id,
     instanceType: pricing.size?.name ?? null,
     freeTier,
-    costUsd: Number(formatNanoUsd(totalNanoUsd)),
-    idleCostUsd: Number(formatNanoUsd(idleNanoUsd(tally, invoices, placesUs - busyUs, placesUs))),
-    invoice: invoices.flatMap((invoice) => reportInvoice(invoice).lines),
+    extras: costs.extras,
+    costUsd: Number(formatNanoUsd(costs.totalNanoUsd)),
+    idleCostUsd: Number(formatNanoUsd(costs.idleNanoUsd)),
+    commitment: costs.commitment,
+    invoice: costs.lines,
     usage: reportUsage(usage),
     settings,
     functions: functionResults(trace, tally, totals),

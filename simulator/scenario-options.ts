@@ -7,6 +7,7 @@ import type { KeepAliveName } from './platforms/keep-alive/policy.ts';
 import type { SurvivalCurveName } from './platforms/keep-alive/survival-curves.ts';
 import type { PaasScaling } from './platforms/paas-scaling.ts';
 import { PLATFORM_NAMES, type PlatformName } from './platforms/platform.ts';
+import type { SpotReplacement } from './platforms/spot.ts';
 import type { Sharing } from './platforms/vm.ts';
 
 /** Every option may be left out. */
@@ -32,9 +33,9 @@ export interface ScenarioInput {
   readonly maxPerFunction?: number | undefined;
   /** functions: new instances of one function every ten seconds; default no limit. */
   readonly startRamp?: number | undefined;
-  /** functions: attempts that a client makes when it is refused; default 1. */
+  /** functions, spot machines: attempts that a client makes when it is refused or its machine is taken; default 1. */
   readonly attempts?: number | undefined;
-  /** functions: the first range of the backoff in ms; default 100. */
+  /** The first range of the backoff in ms; default 100. */
   readonly backoffMs?: number | undefined;
   /** functions: provisioned instances of each function: `10`, or `0:10,3600:2` (seconds: instances). */
   readonly provisioned?: string | undefined;
@@ -52,12 +53,40 @@ export interface ScenarioInput {
    * `sharing` ps: default no limit.
    */
   readonly concurrency?: number | undefined;
+  /** vm, vm-group: spot machines, with so many interruptions a machine-hour, 0 to 3600; default: on demand. */
+  readonly spotRate?: number | undefined;
+  /** vm, vm-group: spot machines, whose lives are drawn from these seconds: `1800,5400`. */
+  readonly spotLivesS?: string | undefined;
+  /** Spot machines: seconds from the announcement until a machine is taken; default 120. */
+  readonly spotNoticeS?: number | undefined;
+  /** Spot machines: when a new one starts; default after. */
+  readonly spotReplacement?: SpotReplacement | undefined;
+  /** Spot machines: whether one that is taken in its first hour is not billed, as with AWS; default false. */
+  readonly spotFirstHourFree?: boolean | undefined;
+  /** Spot machines: % off the price book, 0 to 99.999; default none. */
+  readonly spotDiscount?: number | undefined;
   /** Configured memory in MB (2^20 bytes) instead of the trace's; default the trace's, else 512. */
   readonly memoryMb?: number | undefined;
   /** Price books, by id or as they are; each platform takes those that fit it, or its default. */
   readonly prices?: readonly (string | PriceBook)[] | undefined;
   /** All but functions: the size of an instance, by its name in a price book. */
   readonly instanceType?: string | undefined;
+  /** functions, vm, vm-group, ebb: a savings plan, in USD an hour, of each of them; needs commitDiscount. */
+  readonly commitUsd?: number | undefined;
+  /** vm, vm-group, ebb: reserved instances of the size, of each of them; needs commitDiscount. */
+  readonly reserved?: number | undefined;
+  /** What the commitment takes off the prices on demand, in %, 0 to 99.999. */
+  readonly commitDiscount?: number | undefined;
+  /** Books of gateways, load balancers, traffic and logs, by id or as they are, beside every platform; default none. */
+  readonly extras?: readonly (string | PriceBook)[] | undefined;
+  /** For extras: bytes of a request's body, where the trace does not say. */
+  readonly requestBytes?: number | undefined;
+  /** For extras: bytes of a response's body, where the trace does not say. */
+  readonly responseBytes?: number | undefined;
+  /** For extras: bytes that a request writes to the log. */
+  readonly logBytes?: number | undefined;
+  /** For extras: bytes that a request sends and gets through a NAT gateway. */
+  readonly natBytes?: number | undefined;
   /** Whether the price books' free tiers are subtracted; default false. */
   readonly freeTier?: boolean | undefined;
   /** paas, vm-group: fewest instances, default 1. containers: the same, default 0. */
@@ -70,7 +99,7 @@ export interface ScenarioInput {
   readonly queueTimeoutMs?: number | undefined;
   /** ebb: longest start-up and run in ms; default 10000. */
   readonly timeLimitMs?: number | undefined;
-  /** paas, vm-group: seconds until a new instance takes requests; default paas 30, vm-group 60. */
+  /** paas, vm-group, spot vm: seconds until a new instance takes requests; default paas 30, machines 60. */
   readonly bootS?: number | undefined;
   /** vm-group: seconds from then until a machine's load counts; default 300. */
   readonly warmUpS?: number | undefined;
@@ -88,6 +117,12 @@ export interface ScenarioInput {
   readonly metricDelayS?: number | undefined;
   /** vm-group: whether scale-in spares machines that are serving; default false. */
   readonly scaleInProtection?: boolean | undefined;
+  /** vm-group: M/N, periods beyond the threshold before machines are added; default 1/1. */
+  readonly alarmOut?: string | undefined;
+  /** vm-group: the same before machines are taken away; default 1/1. */
+  readonly alarmIn?: string | undefined;
+  /** vm-group: % of the target below which machines are taken away, 1 to 100; default 100. */
+  readonly alarmLowShare?: number | undefined;
   /** paas: what the autoscaler looks at; default load. */
   readonly paasScaling?: PaasScaling | undefined;
   /** paas: the p95 that is wanted in ms; default latency 500, queue-time 100. */
@@ -110,6 +145,7 @@ export type ScenarioKey = keyof ScenarioInput;
 
 const ALL = PLATFORM_NAMES;
 const INSTANCES: readonly PlatformName[] = ['vm', 'paas', 'vm-group', 'containers', 'ebb'];
+const MACHINES: readonly PlatformName[] = ['vm', 'vm-group'];
 
 /** Which platforms use an option. */
 export const OPTION_USERS: Readonly<Record<ScenarioKey, readonly PlatformName[]>> = {
@@ -122,24 +158,38 @@ export const OPTION_USERS: Readonly<Record<ScenarioKey, readonly PlatformName[]>
   pick: ['functions'],
   maxPerFunction: ['functions'],
   startRamp: ['functions'],
-  attempts: ['functions'],
-  backoffMs: ['functions'],
+  attempts: ['functions', ...MACHINES],
+  backoffMs: ['functions', ...MACHINES],
   provisioned: ['functions'],
   instances: ['vm', 'paas', 'ebb'],
   cores: INSTANCES,
   sharing: ['vm'],
   concurrency: ['vm', 'vm-group', 'containers'],
+  spotRate: MACHINES,
+  spotLivesS: MACHINES,
+  spotNoticeS: MACHINES,
+  spotReplacement: MACHINES,
+  spotFirstHourFree: MACHINES,
+  spotDiscount: MACHINES,
   memoryMb: ALL,
   prices: ALL,
   // Functions have no sizes; the refusal that names the sizes there are is made with the price books.
   instanceType: ALL,
+  commitUsd: ['functions', 'vm', 'vm-group', 'ebb'],
+  reserved: ['vm', 'vm-group', 'ebb'],
+  commitDiscount: ['functions', 'vm', 'vm-group', 'ebb'],
+  extras: ALL,
+  requestBytes: ALL,
+  responseBytes: ALL,
+  logBytes: ALL,
+  natBytes: ALL,
   freeTier: ALL,
   minInstances: ['paas', 'vm-group', 'containers'],
   maxInstances: ['functions', 'paas', 'vm-group', 'containers'],
   queueLimit: INSTANCES,
   queueTimeoutMs: ['ebb'],
   timeLimitMs: ['ebb'],
-  bootS: ['paas', 'vm-group'],
+  bootS: ['paas', ...MACHINES],
   warmUpS: ['vm-group'],
   scaleMetric: ['vm-group'],
   scaleTarget: ['vm-group'],
@@ -148,6 +198,9 @@ export const OPTION_USERS: Readonly<Record<ScenarioKey, readonly PlatformName[]>
   metricPeriodS: ['vm-group'],
   metricDelayS: ['paas', 'vm-group'],
   scaleInProtection: ['vm-group'],
+  alarmOut: ['vm-group'],
+  alarmIn: ['vm-group'],
+  alarmLowShare: ['vm-group'],
   paasScaling: ['paas'],
   p95TargetMs: ['paas'],
   requestsTarget: ['paas'],

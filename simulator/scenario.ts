@@ -7,6 +7,7 @@ import { didYouMean } from '../metering/nearest.ts';
 import type { PriceBook } from '../metering/price-book.ts';
 import { BYTES_PER_MB, US_PER_MS, US_PER_S } from '../metering/units.ts';
 import { OptionReader, shown } from './option-reader.ts';
+import { type AlarmRule, parseAlarm } from './platforms/alarm.ts';
 import { ROUTINGS, type Routing } from './platforms/fleet.ts';
 import { GROUP_METRICS, type GroupMetric, parseSteps, type ScalingStep } from './platforms/group-scaling.ts';
 import { PICKS, type Pick } from './platforms/instances.ts';
@@ -15,7 +16,9 @@ import { SURVIVAL_CURVE_NAMES, type SurvivalCurveName } from './platforms/keep-a
 import { PAAS_SCALINGS, type PaasScaling } from './platforms/paas-scaling.ts';
 import { PLATFORM_NAMES, PLATFORMS_DEFAULT, type PlatformName } from './platforms/platform.ts';
 import { type ProvisionedStep, parseSchedule } from './platforms/provisioned.ts';
+import type { SpotSettings } from './platforms/spot.ts';
 import { SHARINGS, type Sharing } from './platforms/vm.ts';
+import { crossCheckCosts, readCosts, readSpot } from './scenario-costs.ts';
 import { OPTION_USERS, SCENARIO_KEYS, type ScenarioInput, type ScenarioKey } from './scenario-options.ts';
 
 export { SCENARIO_KEYS, type ScenarioInput } from './scenario-options.ts';
@@ -38,8 +41,20 @@ export interface Scenario {
   readonly cores: number | null;
   readonly sharing: Sharing;
   readonly concurrency: number | null;
+  /** null: machines on demand. */
+  readonly spot: Omit<SpotSettings, 'retry' | 'seed'> | null;
+  /** In %; null: none was stated. */
+  readonly spotDiscount: number | null;
   readonly memoryBytes: number | null;
   readonly prices: readonly (string | PriceBook)[];
+  readonly commitUsd: number | null;
+  readonly reserved: number | null;
+  readonly commitDiscount: number | null;
+  readonly extras: readonly (string | PriceBook)[];
+  readonly requestBytes: number | null;
+  readonly responseBytes: number | null;
+  readonly logBytes: number | null;
+  readonly natBytes: number | null;
   readonly instanceType: string | null;
   readonly freeTier: boolean;
   readonly minInstances: number | null;
@@ -56,6 +71,9 @@ export interface Scenario {
   readonly metricPeriodUs: number;
   readonly metricDelayUs: number;
   readonly scaleInProtection: boolean;
+  readonly alarmOut: AlarmRule;
+  readonly alarmIn: AlarmRule;
+  readonly alarmLowShare: number;
   readonly paasScaling: PaasScaling;
   readonly p95TargetUs: number | null;
   readonly requestsTarget: number | null;
@@ -93,20 +111,6 @@ function readPlatforms(read: Read): readonly PlatformName[] | null {
   );
 }
 
-/** Ids, and books that were checked when they were read from a file of the user's own. */
-function readPrices(read: Read): readonly (string | PriceBook)[] | null {
-  const value = read.value('prices');
-  if (value === undefined) return null;
-  const isBook = (item: unknown): boolean => typeof (item as PriceBook | null)?.id === 'string';
-  const isGood =
-    Array.isArray(value) &&
-    value.length > 0 &&
-    value.every((item) => typeof item === 'string' || isBook(item));
-  return isGood
-    ? [...new Set(value as (string | PriceBook)[])]
-    : read.fault('prices', 'a list of price books, at least one');
-}
-
 function readColdStart(read: Read): number | 'trace' | null {
   if (read.value('coldStartMs') === 'trace') return 'trace';
   if (typeof read.value('coldStartMs') === 'string') {
@@ -136,6 +140,9 @@ function readFunctions(read: Read) {
   } as const;
 }
 
+const AT_ONCE: AlarmRule = { needed: 1, of: 1 };
+const ALARMS = 'M/N with 1 <= M <= N <= 10080, such as 3/3';
+
 function readScaling(read: Read) {
   return {
     minInstances: read.integer('minInstances', 0, INSTANCES_MAX),
@@ -149,6 +156,9 @@ function readScaling(read: Read) {
     metricPeriodUs: read.us('metricPeriodS', SECONDS_MAX, US_PER_S, 1) ?? 60 * US_PER_S,
     metricDelayUs: read.us('metricDelayS', SECONDS_MAX, US_PER_S) ?? 0,
     scaleInProtection: read.flag('scaleInProtection') ?? false,
+    alarmOut: read.parsed('alarmOut', parseAlarm, ALARMS) ?? AT_ONCE,
+    alarmIn: read.parsed('alarmIn', parseAlarm, ALARMS) ?? AT_ONCE,
+    alarmLowShare: (read.number('alarmLowShare', 100, 1) ?? 100) / 100,
     paasScaling: read.oneOf('paasScaling', PAAS_SCALINGS) ?? 'load',
     p95TargetUs: read.us('p95TargetMs', MS_MAX, US_PER_MS),
     requestsTarget: read.number('requestsTarget', COUNT_MAX, 0.001),
@@ -187,9 +197,18 @@ function crossCheck(read: Read, scenario: Scenario): void {
   needs('memoryCapMb', 'keepAlive lru or greedy-dual', isCapped);
   needs('survivalCurve', 'keepAlive survival', keepAlive === 'survival');
   needs('keepAliveS', 'keepAlive fixed or hybrid', keepAlive === 'fixed' || keepAlive === 'hybrid');
+  const isFor = (platform: PlatformName): boolean => platforms.includes(platform);
+  const isSpot = scenario.spot !== null;
+  needs('attempts', 'functions, or machines with spotRate or spotLivesS', isSpot || isFor('functions'));
+  needs(
+    'bootS',
+    'paas, vm-group, or vm with spotRate or spotLivesS',
+    isSpot || isFor('paas') || isFor('vm-group'),
+  );
   needs('backoffMs', 'attempts of 2 or more', scenario.attempts > 1);
   const isSharingAnywhere = sharing === 'ps' || platforms.some((name) => name !== 'vm');
   needs('concurrency', 'sharing ps', isSharingAnywhere);
+  needs('alarmLowShare', 'target tracking, without scaleSteps', scenario.scaleSteps === null);
   if (scenario.scaleSteps !== null) needs('scaleTarget', 'target tracking, without scaleSteps', false);
   if (minInstances !== null && maxInstances !== null && minInstances > maxInstances) {
     read.fault('minInstances', `at most maxInstances, ${maxInstances}`);
@@ -206,15 +225,18 @@ export function checkScenario(input: ScenarioInput): Scenario {
     ...readFunctions(read),
     ...readInstances(read),
     ...readScaling(read),
+    ...readSpot(read),
     memoryBytes: readMb(read, 'memoryMb'),
-    prices: readPrices(read) ?? [],
+    ...readCosts(read),
     instanceType: read.text('instanceType'),
-    freeTier: read.flag('freeTier') ?? false,
     seriesUs: read.us('seriesS', SECONDS_MAX, US_PER_S, 0.001),
     replications: read.integer('replications', 1, REPLICATIONS_MAX) ?? 1,
     seed: read.integer('seed', 0, Number.MAX_SAFE_INTEGER) ?? 1,
   };
-  if (read.faults.length === 0) crossCheck(read, scenario);
+  if (read.faults.length === 0) {
+    crossCheck(read, scenario);
+    crossCheckCosts(read, scenario);
+  }
   if (read.faults.length > 0) {
     throw new CodedError('config-invalid', `scenario: ${read.faults.join('; ')}`, { faults: read.faults });
   }

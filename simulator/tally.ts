@@ -3,10 +3,12 @@
  * so that all platforms are counted by the same rules.
  */
 import { BillMeter } from '../metering/bill-meter.ts';
-import { type ExecutionRecord, wasStarted } from '../metering/execution.ts';
+import { CommitmentMeter } from '../metering/commitment.ts';
+import { type ExecutionRecord, occupiedUs, wasStarted } from '../metering/execution.ts';
 import type { InstanceRecord } from '../metering/instance.ts';
 import { ExactSum } from '../metering/units.ts';
 import { UsageMeter } from '../metering/usage.ts';
+import { type ExtrasPlan, ExtrasTally } from './extras.ts';
 import { Sample } from './kernel/sample.ts';
 import type { InstanceWork, Sink } from './platforms/platform.ts';
 import type { Pricing } from './pricing.ts';
@@ -25,6 +27,9 @@ export class Tally implements Sink {
   readonly bill: BillMeter;
   /** Of provisioned instances; null where there are none. */
   readonly provisionedBill: BillMeter | null;
+  /** null: everything is on demand. */
+  readonly commitment: CommitmentMeter | null;
+  readonly extras: ExtrasTally;
   readonly #series: SeriesMeter | null;
   readonly #usage = new UsageMeter();
   readonly #aliveUs = new ExactSum();
@@ -38,22 +43,37 @@ export class Tally implements Sink {
   /** Wait and run of the same requests. */
   readonly latenciesUs: Sample;
   #waited = 0;
+  #endUs = 0;
 
   /** @param requests about how many requests there will be. */
-  constructor(requests: number, functions: number, pricing: Pricing, series: SeriesMeter | null = null) {
+  constructor(
+    requests: number,
+    functions: number,
+    pricing: Pricing,
+    extras: ExtrasPlan,
+    series: SeriesMeter | null = null,
+  ) {
     const zeros = (): Float64Array => new Float64Array(functions);
     this.counts = { served: zeros(), rejected: zeros(), failed: zeros(), cold: zeros(), warm: zeros() };
     this.bill = new BillMeter(pricing.book);
     this.provisionedBill = pricing.provisioned === null ? null : new BillMeter(pricing.provisioned);
     this.#series = series;
     this.#size = pricing.size?.name ?? null;
+    this.commitment =
+      pricing.commitment === null ? null : new CommitmentMeter(pricing.book, pricing.commitment, this.#size);
+    this.extras = new ExtrasTally(extras);
     this.waitsUs = new Sample(requests);
     this.latenciesUs = new Sample(requests);
   }
 
   execution(record: ExecutionRecord, functionIndex: number, isProvisioned = false): void {
     this.#usage.add(record);
-    if (this.#size === null && !isProvisioned) this.bill.addExecution(record);
+    this.extras.execution(record);
+    this.#until(record.arrivedAtUs + record.queueUs + occupiedUs(record));
+    if (this.#size === null && !isProvisioned) {
+      this.bill.addExecution(record);
+      this.commitment?.addExecution(record);
+    }
     this.#series?.execution(record);
     const { counts } = this;
     if (!wasStarted(record)) {
@@ -73,9 +93,16 @@ export class Tally implements Sink {
     this.#series?.instance(startedAtUs, endedAtUs);
     if (work !== undefined) this.#instanceBusyUs.add(work.busyUs);
     if (work?.isProvisioned === true) this.#provisioned(startedAtUs, endedAtUs, work);
-    else if (this.#size !== null) {
-      this.bill.addInstance(instanceRecord(this.#size, startedAtUs, endedAtUs, work));
+    else if (this.#size !== null && work?.isFree !== true) {
+      const record = instanceRecord(this.#size, startedAtUs, endedAtUs, work);
+      this.bill.addInstance(record);
+      this.commitment?.addInstance(record);
+      this.#until(endedAtUs);
     }
+  }
+
+  #until(nowUs: number): void {
+    if (nowUs > this.#endUs) this.#endUs = nowUs;
   }
 
   #provisioned(startedAtUs: number, endedAtUs: number, work: InstanceWork): void {
@@ -95,6 +122,11 @@ export class Tally implements Sink {
 
   get provisionedBusyUs(): bigint {
     return this.#provisionedBusyUs.value;
+  }
+
+  /** The last end of a request, or of an instance that is billed. */
+  get endUs(): number {
+    return this.#endUs;
   }
 
   get usage(): UsageMeter['usage'] {

@@ -334,6 +334,27 @@ describe('ebb simulate', () => {
     expect((await run()).stdout).toBe(first.stdout);
   });
 
+  it('adds extras, a commitment and spot machines, and names the flag of what is missing', async () => {
+    const workload = ['--synthetic', 'poisson:rate=2/s,duration=1h', '--service-time', 'exponential:100ms'];
+    const extras = ['--extra', 'aws-api-gateway,aws-egress', '--extra', 'aws-logs', '--log-bytes', '100'];
+    const sizes = ['--response-bytes', '1000'];
+    const beside = await ebb('simulate', ...workload, '--platform', 'vm', ...extras, ...sizes);
+    expect(beside.stdout).toMatch(/^vm, aws-ec2 \+ aws-api-gateway \+ aws-egress \+ aws-logs:$/m);
+    const missing = await ebb('simulate', ...workload, '--platform', 'vm', ...extras);
+    expect([missing.exitCode, missing.stderr]).toEqual([
+      2,
+      expect.stringContaining('--response-bytes: expected'),
+    ]);
+    const spot = ['--platform', 'vm-group', '--spot-rate', '5', '--spot-discount', '60', '--attempts', '3'];
+    const taken = await ebb('simulate', ...workload, ...spot);
+    expect(taken.stdout).toMatch(/^interruptions +[1-9]/m);
+    const plan = ['--platform', 'functions,vm', '--commit-usd', '0.01', '--commit-discount', '15', '--json'];
+    const committed = (await ebb('simulate', ...workload, ...plan)).json().platforms;
+    for (const { commitment } of committed)
+      expect(commitment).toMatchObject({ usdPerHour: 0.01, discount: 15 });
+    expect(committed[0].extras).toEqual([]);
+  });
+
   it('refuses an option that no chosen platform uses, and says which one does', async () => {
     const vm = await ebb('simulate', llm, ...llmOptions, '--platform', 'vm', '--keep-alive-s', '5');
     expect([vm.exitCode, vm.stderr]).toEqual([

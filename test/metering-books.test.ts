@@ -236,4 +236,17 @@ describe('functions elsewhere', () => {
     const use = { runUs: 120 * US_PER_MS, memoryBytesLimit: 512 * BYTES_PER_MB };
     expect(amounts(executions('huawei-functiongraph', use, { times: 10n * million }))).toEqual([2, 10.002]);
   });
+
+  it('Netlify: the example of its documents, 37 minutes at 2.5 GB, and 10,000 requests', () => {
+    const use = { runUs: 37 * 60 * US_PER_S, memoryBytesLimit: 2560 * BYTES_PER_MB };
+    // 15.41666 credits of 1,500 for 10 USD; 10,000 requests are 2 credits.
+    expect(amounts(executions('netlify', use))[1]).toBeCloseTo((10 * 15.4166666667) / 1_500, 8);
+    expect(amounts(executions('netlify', {}, { times: 10_000n }))[0]).toBeCloseTo(20 / 1_500, 8);
+  });
+
+  it('Railway: an hour of 1 vCPU used by half, with 1 GB', () => {
+    const hour = 3_600 * US_PER_S;
+    const use = { size: '1vcpu-1gb', lifeUs: hour, cpuUs: hour / 2 };
+    expect(amounts(instances('railway', use))).toEqual([0.01389, 0.01386]); // 30 × 0.000463; 60 × 0.000231
+  });
 });

@@ -1,7 +1,9 @@
 /** Functions: keep-alive policies by worked vectors, limits, clients that try again, provisioned instances. */
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RandomStream } from '../simulator/kernel/random.ts';
 import { GreedyDual } from '../simulator/platforms/keep-alive/greedy-dual.ts';
+import { IdleForecast } from '../simulator/platforms/keep-alive/idle-forecast.ts';
 import { IdleHistogram } from '../simulator/platforms/keep-alive/idle-histogram.ts';
 import { idleUsAt } from '../simulator/platforms/keep-alive/survival.ts';
 import { SURVIVAL_CURVES } from '../simulator/platforms/keep-alive/survival-curves.ts';
@@ -68,6 +70,54 @@ describe('a histogram of idle times', () => {
     // after the last request until 12.1; before, ten times for the fixed minute.
     expect(hybrid).toMatchObject({ coldStarts: 11, warmStarts: 9, aliveSeconds: 600 + 9 * 90 + 186 });
     expect(functionsOf(every, { keepAliveS: 60 })).toMatchObject({ coldStarts: 20, aliveSeconds: 1_200 });
+  });
+
+  it('forecasts idle times that are too long for it, and wakes a function in time', () => {
+    const rare = traceOf(...Array.from({ length: 20 }, (_, at) => `${at * 21_600},0`));
+    const hybrid = functionsOf(rare, { keepAlive: 'hybrid', keepAliveS: 60 });
+    // From the eleventh request on it is up from 85 % of six hours, 5.1 h, until the next, after the last until 115 %.
+    expect(hybrid).toMatchObject({ coldStarts: 11, warmStarts: 9, aliveSeconds: 600 + 9 * 3_240 + 6_480 });
+  });
+});
+
+describe('the forecast of an idle time', () => {
+  const HOUR = 60 * MINUTE;
+  function forecastOf(hours: readonly number[]): number {
+    const forecast = new IdleForecast();
+    for (const hour of hours) forecast.add(hour * HOUR);
+    return forecast.nextUs() / HOUR;
+  }
+
+  it('is the same again, the mean, or what follows from the one before', () => {
+    expect(forecastOf(Array(10).fill(6))).toBe(6);
+    // Steps of one up: the last one is nearest.
+    expect(forecastOf([5, 6, 7, 8, 9, 10, 11, 12])).toBeGreaterThan(11);
+    // No pattern: the mean of all but the first, 5.5.
+    expect(forecastOf([5, 5, 6, 6, 5, 5, 6, 6, 5])).toBeCloseTo(5.5, 9);
+    // In turn: after 5 comes 9, after 9 comes 5, held to 0.99 of the way.
+    const turns = [5, 9, 5, 9, 5, 9, 5, 9, 5, 9, 5];
+    expect(forecastOf(turns)).toBeCloseTo(7 + 0.99 * 2, 9);
+    expect(forecastOf(turns.slice(1))).toBeLessThan(9);
+  });
+
+  it('keeps an instance from 85 to 115 % of it, and forgets what is long ago', () => {
+    const forecast = new IdleForecast();
+    for (let at = 0; at < 200; at++) forecast.add((at < 136 ? 40 : 10) * HOUR);
+    expect(forecast.advice()).toEqual({ prewarmUs: 8.5 * HOUR, keepAliveUs: 3 * HOUR });
+  });
+
+  it('is never below nothing', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 10 ** 12 }), { minLength: 6, maxLength: 80 }),
+        (idleUs) => {
+          const forecast = new IdleForecast();
+          for (const us of idleUs) forecast.add(us);
+          const { prewarmUs, keepAliveUs } = forecast.advice();
+          expect(Number.isSafeInteger(forecast.nextUs()) && prewarmUs >= 0 && keepAliveUs >= 0).toBe(true);
+        },
+      ),
+    );
   });
 });
 

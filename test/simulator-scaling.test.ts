@@ -128,6 +128,9 @@ describe('a group of machines', () => {
     cooldownUs: 300 * S,
     periodUs: 60 * S,
     delayUs: 0,
+    alarmOut: { needed: 1, of: 1 },
+    alarmIn: { needed: 1, of: 1 },
+    lowShare: 1,
   };
 
   it('tracks its target: out at once, in after the cooldown', () => {
@@ -169,6 +172,72 @@ describe('a group of machines', () => {
     expect(group.decide(utilised(50), state(240, 5))).toBe(5);
     expect(group.decide(utilised(30), state(300, 5))).toBe(5);
     expect(group.decide(utilised(30), state(480, 5))).toBe(4);
+  });
+
+  it('waits for three periods to add and for fifteen low ones to take away, as AWS target tracking does', () => {
+    const aws = {
+      ...settings,
+      alarmOut: { needed: 3, of: 3 },
+      alarmIn: { needed: 15, of: 15 },
+      lowShare: 0.7,
+    };
+    const group = new GroupScaling(aws);
+    const minutes = (from: number, values: readonly number[], staying: number): number[] =>
+      values.map((value, at) => group.decide(utilised(value), state((from + at) * 60, staying)));
+    // A dip to the target itself begins the count anew.
+    expect(minutes(1, [80, 80, 50, 80, 80, 80], 2)).toEqual([2, 2, 2, 2, 2, 4]);
+    // 35 is 70 % of 50 and not below it; fourteen minutes below are not enough.
+    expect(minutes(10, [35, ...Array(14).fill(20)], 4)).toEqual(Array(15).fill(4));
+    expect(minutes(25, [20], 4)).toEqual([2]);
+  });
+
+  it('may act on two of three periods, by steps too', () => {
+    const steps = parseSteps('70:+1,90:+3,30:-1') ?? [];
+    const alarms = { alarmOut: { needed: 2, of: 3 }, alarmIn: { needed: 2, of: 2 } };
+    const group = new GroupScaling({ ...settings, ...alarms, target: null, steps, cooldownUs: 0 });
+    const decisions = [75, 50, 95, 95, 50, 20, 25].map((value, at) =>
+      group.decide(utilised(value), state((at + 1) * 60, 5)),
+    );
+    // The size of the step is that of the newest period; 50 itself is no reason for one.
+    expect(decisions).toEqual([5, 5, 8, 8, 5, 5, 4]);
+  });
+
+  it('acts at the end of the period that raises an alarm', () => {
+    // Twenty requests of 100 s on one processor: it is busy from 0 s on.
+    const queue = traceOf(...Array(20).fill('0,100'), '12000,1');
+    const one = { platforms: ['vm-group'], cores: 1, maxInstances: 2, bootS: 60, warmUpS: 0 } as const;
+    const secondStartS = (alarmOut: string): number => {
+      const { waitMs, aliveSeconds } = resultOf(queue, {
+        ...one,
+        alarmOut,
+        scaleTarget: 50,
+        alarmIn: '200/200',
+      });
+      // Nothing is taken away: the first lives from 0 to 12001 s, the second from its start.
+      expect(waitMs.max).toBeGreaterThan(0);
+      return 12_001 - (aliveSeconds - 12_001);
+    };
+    expect([secondStartS('1/1'), secondStartS('3/3'), secondStartS('2/5')]).toEqual([60, 180, 120]);
+    const lifeS = (alarmIn: string): number =>
+      resultOf(queue, { ...one, scaleTarget: 50, alarmIn, cooldownS: 0 }).aliveSeconds - 12_001;
+    // Twenty runs: eleven on the first until 1100 s, nine on the second from 120 s until 1020 s. The period that ends
+    // at 1080 s is two thirds busy, the one at 1140 s a sixth, 16.7 %: the first below 50 %.
+    expect([lifeS('1/1'), lifeS('2/2'), lifeS('15/15')]).toEqual([1_140 - 60, 1_200 - 60, 1_980 - 60]);
+    expect(resultOf(queue, { ...one, alarmOut: '3/3', alarmLowShare: 70 }).settings).toMatchObject({
+      alarmOut: '3/3',
+      alarmLowShare: 70,
+    });
+  });
+
+  it('refuses alarms that cannot be', () => {
+    const misuse = (scenario: ScenarioInput) => () =>
+      resultOf(traceOf('0,1'), { platforms: ['vm-group'], ...scenario });
+    for (const alarmOut of ['', '3', '0/3', '4/3', '1/99999', 'x/y'])
+      expect(misuse({ alarmOut })).toThrow(/alarmOut: expected M\/N with 1 <= M <= N/);
+    expect(misuse({ scaleSteps: '70:+1', alarmLowShare: 70 })).toThrow(
+      /alarmLowShare: is for target tracking/,
+    );
+    expect(misuse({ platforms: ['paas'], alarmIn: '3/3' })).toThrow(/alarmIn: is for vm-group/);
   });
 
   const rush = traceOf(...Array.from({ length: 6_000 }, (_, at) => `${at / 10},1`), '1600,1', '3000,1');

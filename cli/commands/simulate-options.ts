@@ -7,6 +7,7 @@ import { KEEP_ALIVES } from '../../simulator/platforms/keep-alive/policy.ts';
 import { SURVIVAL_CURVE_NAMES } from '../../simulator/platforms/keep-alive/survival-curves.ts';
 import { PAAS_SCALINGS } from '../../simulator/platforms/paas-scaling.ts';
 import { PLATFORM_NAMES } from '../../simulator/platforms/platform.ts';
+import { SPOT_REPLACEMENTS } from '../../simulator/platforms/spot.ts';
 import { SHARINGS } from '../../simulator/platforms/vm.ts';
 import { decimalNumber, list, wholeNumber } from '../option-values.ts';
 import { PRICES_ARGUMENT } from '../price-books.ts';
@@ -53,6 +54,34 @@ const ALL: readonly Row[] = [
   ],
 ];
 
+const bytes = wholeNumber(0, COUNT_MAX);
+
+const COSTS: readonly Row[] = [
+  [
+    '--extra <ids>',
+    `books of gateways, load balancers, traffic or logs beside every platform, a list: ${PRICES_ARGUMENT} (default: none)`,
+  ],
+  ['--request-bytes <n>', 'for extras: body of a request (bytes; default: as the trace says)', bytes],
+  ['--response-bytes <n>', 'for extras: body of a response (bytes; default: as the trace says)', bytes],
+  ['--log-bytes <n>', 'for extras: what a request writes to the log (bytes)', bytes],
+  ['--nat-bytes <n>', 'for extras: what a request moves through a NAT gateway (bytes)', bytes],
+  [
+    '--commit-usd <usd>',
+    'functions, vm, vm-group, ebb: a savings plan (USD an hour, used or not; default: none)',
+    decimalNumber(1e6),
+  ],
+  [
+    '--reserved <n>',
+    'vm, vm-group, ebb: reserved instances of the size (default: none)',
+    wholeNumber(0, 100_000),
+  ],
+  [
+    '--commit-discount <%>',
+    'what the plan or the reservation takes off the prices on demand (%, 0 to 99.999)',
+    decimalNumber(99.999),
+  ],
+];
+
 const FLEETS: readonly Row[] = [
   [
     '--instances <n>',
@@ -85,7 +114,27 @@ const FLEETS: readonly Row[] = [
     'all but functions: most requests that wait; more are rejected (0 to 2147483647; default: no limit, ebb 1000 a machine)',
     wholeNumber(0, COUNT_MAX),
   ],
-  ['--boot-s <s>', 'until a new instance takes requests (s; default: paas 30, vm-group 60)', seconds],
+  ['--boot-s <s>', 'until a new instance takes requests (s; default: paas 30, machines 60)', seconds],
+];
+
+const SPOT: readonly Row[] = [
+  [
+    '--spot-rate <n>',
+    'vm, vm-group: spot machines, with so many interruptions a machine-hour (0 to 3600; default: on demand)',
+    decimalNumber(3_600),
+  ],
+  ['--spot-lives-s <list>', 'instead: lives to draw from (s), such as 1800,5400; one alone is certain'],
+  [
+    '--spot-notice-s <s>',
+    'from the notice until a machine is taken (s; default: 120, as AWS; GCP, Azure 30)',
+    seconds,
+  ],
+  ['--spot-replacement <when>', 'when a new machine starts (default: after)', SPOT_REPLACEMENTS],
+  [
+    '--spot-first-hour-free',
+    'bill nothing for a machine that is taken in its first hour, as AWS does (default: off)',
+  ],
+  ['--spot-discount <%>', 'off the price book (%, 0 to 99.999; default: none)', decimalNumber(99.999)],
 ];
 
 const FUNCTIONS: readonly Row[] = [
@@ -109,7 +158,11 @@ const FUNCTIONS: readonly Row[] = [
     'new instances of one function every 10 s; AWS Lambda has 1000 (default: no limit)',
     count,
   ],
-  ['--attempts <n>', 'how often a refused client tries in all (1 to 100; default: 1)', wholeNumber(1, 100)],
+  [
+    '--attempts <n>',
+    'how often a refused client tries in all, also one whose spot machine was taken (1 to 100; default: 1)',
+    wholeNumber(1, 100),
+  ],
   [
     '--backoff-ms <ms>',
     'first range of its random pause, doubled each time (ms; default: 100)',
@@ -152,6 +205,16 @@ const GROUP: readonly Row[] = [
   ['--cooldown-s <s>', 'between a change and a scale-in (s; default: 300)', seconds],
   ['--warm-up-s <s>', "until a new machine's load counts (s; default: 300)", seconds],
   ['--metric-period-s <s>', 'length of a metric period (s, 1 to 10^9; default: 60)', seconds],
+  [
+    '--alarm-out <M/N>',
+    'of N metric periods M must be beyond the threshold to add machines; AWS target tracking has 3/3 (default: 1/1)',
+  ],
+  ['--alarm-in <M/N>', 'the same to take machines away; AWS target tracking has 15/15 (default: 1/1)'],
+  [
+    '--alarm-low-share <%>',
+    'target tracking takes away below this share of the target; AWS has 70 for processors (%, 1 to 100; default: 100)',
+    decimalNumber(100),
+  ],
   ['--scale-in-protection', 'scale-in spares machines that are serving (default: off)'],
 ];
 
@@ -165,7 +228,7 @@ function add(command: Command, heading: string, rows: readonly Row[]): void {
     const option = new Option(flags, description).helpGroup(heading);
     if (typeof values === 'function') option.argParser(values);
     else if (values !== undefined) option.choices([...values]);
-    else if (flags.startsWith('--prices')) option.argParser(list);
+    else if (/^--(prices|extra) /.test(flags)) option.argParser(list);
     command.addOption(option);
   }
 }
@@ -182,7 +245,9 @@ export function addSimulateOptions(command: Command): Command {
     .default(1)
     .helpGroup(all);
   command.addOption(seed);
+  add(command, 'Costs beside and ahead:', COSTS);
   add(command, 'Machines and instances:', FLEETS);
+  add(command, 'Spot machines:', SPOT);
   add(command, 'Functions:', FUNCTIONS);
   add(command, 'Containers:', CONTAINERS);
   add(command, 'PaaS:', PAAS);

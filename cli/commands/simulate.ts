@@ -33,8 +33,12 @@ interface RunOptions {
   readonly progress?: boolean;
 }
 
-interface CommandOptions extends Omit<ScenarioInput, 'platforms' | 'prices'>, WorkloadOptions, RunOptions {
+interface CommandOptions
+  extends Omit<ScenarioInput, 'platforms' | 'prices' | 'extras'>,
+    WorkloadOptions,
+    RunOptions {
   readonly prices?: readonly string[];
+  readonly extra?: readonly string[];
   readonly platform?: readonly PlatformName[];
 }
 
@@ -67,6 +71,7 @@ async function jobOf(file: string | undefined, options: CommandOptions, isSeedGi
     json: _,
     platform,
     prices,
+    extra,
     scenario: path,
     sweep: texts,
     require,
@@ -83,6 +88,8 @@ async function jobOf(file: string | undefined, options: CommandOptions, isSeedGi
   if (platform !== undefined) scenario.platforms = platform;
   const books = prices ?? scenario.prices;
   if (Array.isArray(books)) scenario.prices = await loaded(books);
+  const extras = extra ?? scenario.extras;
+  if (Array.isArray(extras)) scenario.extras = await loaded(extras);
   return {
     file: file ?? null,
     trace: { ...trace, seed },

@@ -35,6 +35,10 @@ import gcpEgress from './gcp-egress.json' with { type: 'json' };
 import heroku from './heroku.json' with { type: 'json' };
 import herokuEco from './heroku-eco.json' with { type: 'json' };
 import huaweiFunctiongraph from './huawei-functiongraph.json' with { type: 'json' };
+import netlify from './netlify.json' with { type: 'json' };
+import netlifyEgress from './netlify-egress.json' with { type: 'json' };
+import railway from './railway.json' with { type: 'json' };
+import railwayEgress from './railway-egress.json' with { type: 'json' };
 import render from './render.json' with { type: 'json' };
 import vercelFluid from './vercel-fluid.json' with { type: 'json' };
 import vercelFluidConcurrent from './vercel-fluid-concurrent.json' with { type: 'json' };
@@ -71,6 +75,8 @@ const FILES = [
   herokuEco,
   render,
   flyMachines,
+  netlify,
+  railway,
   awsApiGateway,
   awsAlb,
   awsNatGateway,
@@ -78,6 +84,8 @@ const FILES = [
   awsLogs,
   gcpEgress,
   flyEgress,
+  netlifyEgress,
+  railwayEgress,
 ];
 
 /** The ids of all books, in the order in which they are listed. */

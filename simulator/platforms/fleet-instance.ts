@@ -6,7 +6,8 @@ import { EventQueue } from '../kernel/event-queue.ts';
 import { Fifo } from '../kernel/fifo.ts';
 import type { InstanceWork } from './platform.ts';
 
-export type InstanceState = 'booting' | 'ready' | 'draining';
+/** `draining` takes nothing more and ends when it is empty; `noticed` the same, and ends when it is taken. */
+export type InstanceState = 'booting' | 'ready' | 'draining' | 'noticed';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -28,6 +29,11 @@ export class FleetInstance {
   readonly waiting = new Fifo();
   /** When the request that ends next will end; of the shared processors alone. */
   nextEndUs = NEVER;
+  /** When its provider announces that it takes it, and when it does; Infinity where that never happens. */
+  noticeAtUs = NEVER;
+  takenAtUs = NEVER;
+  /** Requests with a processor each that will not end before it is taken. */
+  readonly doomed: number[] = [];
   readonly #busySpansUs: number[] = [];
   #busyUs = 0;
   #busySinceUs = 0;
@@ -89,6 +95,15 @@ export class FleetInstance {
     const at = sharing.pop();
     this.nextEndUs = NEVER;
     return at;
+  }
+
+  /** Everything that still runs is lost now; what ends now has been taken out before. Gives the lost ones. */
+  loseAll(nowUs: number): number[] {
+    const lost = [...this.doomed];
+    while (this.#sharing.length > 0) lost.push(this.#sharing.pop());
+    this.nextEndUs = NEVER;
+    for (let left = lost.length; left > 0; left--) this.finish(nowUs);
+    return lost;
   }
 
   /** Of its whole life, which ends now with nothing running. */

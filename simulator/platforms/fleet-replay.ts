@@ -7,16 +7,16 @@ import { EventQueue } from '../kernel/event-queue.ts';
 import { Fifo } from '../kernel/fifo.ts';
 import type { RandomStream } from '../kernel/random.ts';
 import type { ArrivalPiece } from '../traces/trace.ts';
-import { Arrivals, type MutableRecord, refuse } from './arrivals.ts';
 import { Fleet } from './fleet.ts';
 import type { FleetInstance } from './fleet-instance.ts';
 import type { FleetMeter } from './fleet-meter.ts';
 import { FleetPeriods } from './fleet-periods.ts';
+import { FleetRecords } from './fleet-records.ts';
 import type { FleetSettings } from './fleet-settings.ts';
+import { FleetTakings } from './fleet-takings.ts';
 import type { PlatformTotals, Replay, ReplayHead, Sink } from './platform.ts';
-import { SharedRuns } from './shared-runs.ts';
+import type { Spot } from './spot.ts';
 
-const UNAVAILABLE = 503;
 // Kinds of events, in the low bits of a payload; the slot of an instance is above them.
 const KIND_BITS = 3;
 const END = 0;
@@ -29,7 +29,7 @@ const DECIDE = 5;
 export class FleetReplay implements Replay {
   readonly #settings: FleetSettings;
   readonly #sink: Sink;
-  readonly #arrivals: Arrivals;
+  readonly #records: FleetRecords;
   readonly #fleet: Fleet;
   /** null: the number of instances is fixed, and nobody measures. */
   readonly #periods: FleetPeriods | null;
@@ -37,22 +37,34 @@ export class FleetReplay implements Replay {
   readonly #events = new EventQueue();
   readonly #waiting = new Fifo();
   readonly #state: { -readonly [Key in keyof AdmissionState]: AdmissionState[Key] };
-  /** Of requests that share processors: their records are known when they end. */
-  readonly #shared = new SharedRuns();
   readonly #isShared: boolean;
+  /** null: nobody takes an instance, and nobody tries again. */
+  readonly #takings: FleetTakings | null;
+  readonly #firstUs: number;
   #inFlight = 0;
   #nowUs: number;
   #lastUs: number;
 
-  constructor(head: ReplayHead, settings: FleetSettings, sink: Sink, routing: RandomStream) {
+  /** @param spot of these settings; null for machines that nobody takes. */
+  constructor(
+    head: ReplayHead,
+    settings: FleetSettings,
+    sink: Sink,
+    routing: RandomStream,
+    spot: Spot | null = null,
+  ) {
     const { queueLimit, memoryBytes, autoscaler, requestsAtOnce, processors } = settings;
     this.#settings = settings;
     this.#sink = sink;
-    this.#arrivals = new Arrivals(head, memoryBytes);
-    this.#fleet = new Fleet(settings, routing, (instance) => this.#ended(instance));
-    this.#state = { running: 0, concurrencyLimit: 1, queued: 0, queueLimit };
     this.#isShared = requestsAtOnce > processors;
+    this.#records = new FleetRecords(head, sink, memoryBytes);
+    this.#fleet = new Fleet(settings, routing, (instance) => this.#ended(instance));
+    const start = (nowUs: number, isKept: boolean) => this.#start(nowUs, settings.bootUs, isKept);
+    const lose = (at: number, nowUs: number) => this.#lose(at, nowUs);
+    this.#takings = spot === null ? null : new FleetTakings(spot, this.#fleet, { start, lose });
+    this.#state = { running: 0, concurrencyLimit: 1, queued: 0, queueLimit };
     const { firstUs } = head;
+    this.#firstUs = firstUs;
     this.#nowUs = firstUs;
     this.#lastUs = firstUs;
     this.#periods = autoscaler === null ? null : new FleetPeriods(autoscaler, settings, firstUs);
@@ -63,30 +75,50 @@ export class FleetReplay implements Replay {
 
   feed(piece: ArrivalPiece, from: number, to: number): void {
     const { arrivedAtUs } = piece;
-    const periods = this.#periods;
-    const first = this.#arrivals.enter(piece);
+    const first = this.#records.enter(piece);
     for (let place = from; place < to; place++) {
       const nowUs = arrivedAtUs[place] as number;
-      while (this.#events.nextKey <= nowUs) this.#event();
-      if (periods?.isResting === true) this.#wake(periods, nowUs);
+      if (this.#takings === null) while (this.#events.nextKey <= nowUs) this.#event();
+      else while (this.#nextUs <= nowUs) this.#next();
       this.#arrive(first + place, nowUs);
     }
-    const lastUs = arrivedAtUs[to - 1] as number;
-    if (lastUs > this.#lastUs) this.#lastUs = lastUs;
-    this.#arrivals.leave();
+    this.#records.leave();
   }
 
   finish(): PlatformTotals {
     const { isOnDemand } = this.#settings;
-    const periods = this.#periods;
-    while (this.#inFlight > 0 || (isOnDemand && periods?.isResting === false)) this.#event();
+    const mayGoOn = (): boolean => isOnDemand && this.#periods?.isResting === false;
+    while (this.#inFlight > 0 || this.#retryUs < Number.POSITIVE_INFINITY || mayGoOn()) this.#next();
     this.#nowUs = this.#lastUs;
     this.#fleet.endAll();
-    return { instancesPeak: this.#fleet.peak, instancesPeakByFunction: null };
+    return { instancesPeak: this.#fleet.peak, instancesPeakByFunction: null, ...this.#takings?.totals };
+  }
+
+  /** When the next client tries again; Infinity when none will. */
+  get #retryUs(): number {
+    return this.#takings?.retryUs ?? Number.POSITIVE_INFINITY;
+  }
+
+  get #nextUs(): number {
+    return Math.min(this.#events.nextKey, this.#takings?.nextUs ?? Number.POSITIVE_INFINITY, this.#retryUs);
+  }
+
+  /** What is next; of what is at once first what ends, then what is taken, then who tries again. */
+  #next(): void {
+    const nowUs = this.#nextUs;
+    if (this.#events.nextKey <= nowUs) this.#event();
+    else if (this.#takings?.nextUs === nowUs) {
+      this.#account(nowUs);
+      if (nowUs > this.#lastUs) this.#lastUs = nowUs;
+      this.#takings.next();
+      this.#drainQueue(nowUs);
+    } else this.#arrive((this.#takings as FleetTakings).takeRetry(), nowUs);
   }
 
   #arrive(at: number, nowUs: number): void {
+    if (this.#periods?.isResting === true) this.#wake(this.#periods, nowUs);
     this.#account(nowUs);
+    if (nowUs > this.#lastUs) this.#lastUs = nowUs;
     this.#meter?.arrived();
     const fleet = this.#fleet;
     if (fleet.staying === 0) this.#start(nowUs, this.#settings.bootUs, false);
@@ -104,42 +136,39 @@ export class FleetReplay implements Replay {
         return;
       case 'queue':
         this.#inFlight++;
-        this.#arrivals.hold(at);
+        this.#records.hold(at);
         queue.push(at);
         return;
-      case 'reject': {
-        const record = refuse(this.#arrivals.load(at), UNAVAILABLE);
-        this.#sink.execution(record, this.#arrivals.functionIndex);
-      }
+      case 'reject':
+        if (this.#takings?.isTriedAgain(at, nowUs) === true) this.#records.hold(at);
+        else this.#records.refused(at);
     }
   }
 
   #begin(at: number, nowUs: number, instance: FleetInstance): void {
-    const record = this.#arrivals.load(at);
+    const record = this.#records.load(at);
     const waitUs = nowUs - record.arrivedAtUs;
     this.#fleet.begin(instance, nowUs, record.cpuUs);
     this.#meter?.began(waitUs);
     const isCold = this.#settings.isOnDemand && record.arrivedAtUs < instance.readyAtUs;
     const startupUs = isCold ? instance.readyAtUs - Math.max(record.arrivedAtUs, instance.startedAtUs) : 0;
     if (this.#isShared) {
-      this.#arrivals.hold(at);
-      instance.share(this.#shared.add(at, nowUs, startupUs), record.runUs, nowUs, this.#settings.processors);
+      this.#records.began(at, nowUs, startupUs);
+      instance.share(at, record.runUs, nowUs, this.#settings.processors);
       this.#push(instance.nextEndUs, instance, SHARED_END);
       return;
     }
     const endUs = nowUs + record.runUs;
+    if (endUs > instance.takenAtUs) {
+      this.#records.began(at, nowUs, startupUs);
+      instance.doomed.push(at);
+      return;
+    }
     this.#push(endUs, instance, END);
-    this.#emit(record, waitUs, startupUs);
-    this.#arrivals.release(at);
+    this.#records.served(at, record, waitUs, startupUs);
+    this.#takings?.settled(at);
     this.#meter?.ended(waitUs + record.runUs);
     if (endUs > this.#lastUs) this.#lastUs = endUs;
-  }
-
-  #emit(record: MutableRecord, waitUs: number, startupUs: number): void {
-    record.queueUs = waitUs - startupUs;
-    record.startupUs = startupUs;
-    if (startupUs > 0) record.warmth = 'cold';
-    this.#sink.execution(record, this.#arrivals.functionIndex);
   }
 
   #event(): void {
@@ -181,22 +210,16 @@ export class FleetReplay implements Replay {
 
   #endShared(instance: FleetInstance, nowUs: number): void {
     const { processors } = this.#settings;
-    const shared = this.#shared;
     for (
-      let run = instance.takeEnded(nowUs, processors);
-      run >= 0;
-      run = instance.takeEnded(nowUs, processors)
+      let at = instance.takeEnded(nowUs, processors);
+      at >= 0;
+      at = instance.takeEnded(nowUs, processors)
     ) {
       this.#inFlight--;
       this.#fleet.finish(instance, nowUs);
-      const at = shared.arrival(run);
-      const record = this.#arrivals.load(at);
-      const startUs = shared.startUs(run);
-      record.runUs = nowUs - startUs;
-      this.#emit(record, startUs - record.arrivedAtUs, shared.startupUs(run));
-      shared.remove(run);
-      this.#arrivals.release(at);
-      this.#meter?.ended(nowUs - record.arrivedAtUs);
+      const latencyUs = this.#records.ended(at, nowUs);
+      this.#takings?.settled(at);
+      this.#meter?.ended(latencyUs);
     }
     if (nowUs > this.#lastUs) this.#lastUs = nowUs;
     if (instance.running > 0) this.#push(instance.nextEndUs, instance, SHARED_END);
@@ -225,6 +248,7 @@ export class FleetReplay implements Replay {
 
   #start(nowUs: number, bootUs: number, isKept: boolean): void {
     const instance = this.#fleet.start(nowUs, nowUs + bootUs, isKept);
+    this.#takings?.foretell(instance);
     // The first instances are ready before the first arrival comes, which is at the same moment.
     if (bootUs === 0) this.#becomeReady(instance, nowUs);
     else this.#push(instance.readyAtUs, instance, READY);
@@ -233,9 +257,16 @@ export class FleetReplay implements Replay {
   #becomeReady(instance: FleetInstance, nowUs: number): void {
     const { warmUpUs } = this.#settings;
     this.#fleet.becomeReady(instance);
-    // The minimum is there from the beginning: it has nothing to warm up for.
-    if (warmUpUs === 0 || instance.isKept) this.#fleet.becomeWarm(instance);
+    // What is there from the beginning has nothing to warm up for.
+    if (warmUpUs === 0 || instance.readyAtUs === this.#firstUs) this.#fleet.becomeWarm(instance);
     else this.#push(nowUs + warmUpUs, instance, WARM);
+  }
+
+  /** Its machine was taken: the client tries again, or it has failed. */
+  #lose(at: number, nowUs: number): void {
+    this.#inFlight--;
+    if (this.#takings?.isTriedAgain(at, nowUs) === true) this.#records.forget(at);
+    else this.#records.lost(at, nowUs);
   }
 
   #tick(periods: FleetPeriods, nowUs: number): void {
@@ -272,6 +303,8 @@ export class FleetReplay implements Replay {
 
   #ended(instance: FleetInstance): void {
     const nowUs = this.#nowUs;
-    this.#sink.instance(instance.startedAtUs, nowUs, instance.work(nowUs, null));
+    const work = instance.work(nowUs, null);
+    const isFree = this.#takings?.isFree(instance, nowUs) === true;
+    this.#sink.instance(instance.startedAtUs, nowUs, isFree ? { ...work, isFree } : work);
   }
 }

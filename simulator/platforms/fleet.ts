@@ -149,30 +149,53 @@ export class Fleet {
   stopOne(): boolean {
     const instance = this.#goesFirst();
     if (instance === undefined) return false;
-    if (instance.state === 'ready') {
-      this.#open.set(instance.slot, OUT);
-      this.#ready.splice(this.#ready.indexOf(instance), 1);
-    }
-    if (instance.isWarmedUp) {
-      this.#warmedUp--;
-      this.#busyProcessors -= Math.min(instance.running, this.#shape.processors);
-      instance.isWarmedUp = false;
-    }
+    this.#close(instance);
     instance.state = 'draining';
     this.#staying--;
     this.endIfDrained(instance);
     return true;
   }
 
+  /** Its end is announced: it takes no more requests. It stays in the count until it is given up. */
+  notice(instance: FleetInstance): void {
+    this.#close(instance);
+    instance.state = 'noticed';
+  }
+
+  /** From now on it is not among those that are there to stay: another one takes its place. */
+  giveUp(): void {
+    this.#staying--;
+  }
+
+  /** Its provider takes it: whatever runs on it is lost. Gives the lost requests. */
+  take(instance: FleetInstance, nowUs: number): number[] {
+    const lost = instance.loseAll(nowUs);
+    this.#end(instance);
+    return lost;
+  }
+
   endAll(): void {
     for (const instance of this.#bySlot) if (instance !== undefined) this.#end(instance);
+  }
+
+  /** Takes an instance out of the router and out of the metrics. */
+  #close(instance: FleetInstance): void {
+    if (instance.state === 'ready') {
+      this.#open.set(instance.slot, OUT);
+      this.#ready.splice(this.#ready.indexOf(instance), 1);
+    }
+    if (!instance.isWarmedUp) return;
+    this.#warmedUp--;
+    this.#busyProcessors -= Math.min(instance.running, this.#shape.processors);
+    instance.isWarmedUp = false;
   }
 
   #goesFirst(): FleetInstance | undefined {
     const { stopOrder, protectsBusy } = this.#shape;
     let first: FleetInstance | undefined;
     for (const instance of this.#bySlot) {
-      if (instance === undefined || instance.state === 'draining' || instance.isKept) continue;
+      if (instance === undefined || instance.isKept) continue;
+      if (instance.state === 'draining' || instance.state === 'noticed') continue;
       if (protectsBusy && instance.running + instance.waiting.length > 0) continue;
       if (first === undefined || this.#goesBefore(instance, first, stopOrder)) first = instance;
     }

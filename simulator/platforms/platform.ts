@@ -24,6 +24,8 @@ export interface InstanceWork {
   readonly memoryBytes: number | null;
   /** Paid for by the instance in a book of instances, beside a platform that bills executions. */
   readonly isProvisioned: boolean;
+  /** Not paid for: its provider took it too soon. Default false. */
+  readonly isFree?: boolean;
 }
 
 /** Takes what a platform emits. */
@@ -46,6 +48,10 @@ export interface PlatformTotals {
   readonly throttled?: number;
   /** Attempts after the first. Default 0. */
   readonly retried?: number;
+  /** Machines that their provider took. Default 0. */
+  readonly interruptions?: number;
+  /** Attempts that ran on them then. Default 0. */
+  readonly lost?: number;
 }
 
 /** What a replay knows of its trace before the first request. */

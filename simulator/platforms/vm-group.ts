@@ -6,6 +6,7 @@ import { RandomStream } from '../kernel/random.ts';
 import { FleetReplay } from './fleet-replay.ts';
 import { GroupScaling, type GroupScalingSettings } from './group-scaling.ts';
 import type { Platform } from './platform.ts';
+import { type SpotSettings, spotFor } from './spot.ts';
 
 export interface VmGroupSettings {
   readonly minInstances: number;
@@ -21,6 +22,8 @@ export interface VmGroupSettings {
   readonly queueLimit: number;
   readonly memoryBytes: number | null;
   readonly scaling: GroupScalingSettings;
+  /** null: on demand. */
+  readonly spot: SpotSettings | null;
 }
 
 export function vmGroupPlatform(settings: VmGroupSettings): Platform {
@@ -36,7 +39,8 @@ export function vmGroupPlatform(settings: VmGroupSettings): Platform {
         isOnDemand: false,
         autoscaler: minInstances === maxInstances ? null : new GroupScaling(scaling),
       } as const;
-      return new FleetReplay(head, fleet, sink, new RandomStream(0, 'routing'));
+      const spot = spotFor(settings.spot);
+      return new FleetReplay(head, fleet, sink, new RandomStream(0, 'routing'), spot);
     },
   };
 }

@@ -8,6 +8,7 @@ import { Arrivals, refuse } from './arrivals.ts';
 import { FleetReplay } from './fleet-replay.ts';
 import type { Platform, PlatformTotals, Replay, ReplayHead, Sink } from './platform.ts';
 import { QUEUE_FULL, Servers } from './servers.ts';
+import { type SpotSettings, spotFor } from './spot.ts';
 
 /** `fifo`: a core for each request, the others wait; `ps`: processor sharing. */
 export const SHARINGS = ['fifo', 'ps'] as const;
@@ -21,9 +22,14 @@ export interface VmSettings {
   readonly memoryBytes: number | null;
 }
 
-export interface SharedVmSettings extends VmSettings {
+/** Machines that are replayed one by one. */
+export interface SingleVmSettings extends VmSettings {
   /** Requests that one machine takes at once, at least its cores; may be Infinity. */
   readonly requestsAtOnce: number;
+  /** null: on demand. */
+  readonly spot: SpotSettings | null;
+  /** Of a machine that takes the place of one that was taken. */
+  readonly bootUs: number;
 }
 
 const UNAVAILABLE = 503;
@@ -82,15 +88,17 @@ export function vmPlatform(settings: VmSettings): Platform {
   return { begin: (head, sink) => new FifoReplay(head, settings, sink) };
 }
 
-/** Machines whose requests share the cores; the next request goes to the machine with the fewest. */
-export function sharedVmPlatform(settings: SharedVmSettings): Platform {
+/**
+ * Machines whose requests share the cores, or that may be taken by their provider; the next request goes to the one
+ * with the fewest.
+ */
+export function singleVmPlatform(settings: SingleVmSettings): Platform {
   const { instances, cores } = settings;
   const fleet = {
     ...settings,
     minInstances: instances,
     maxInstances: instances,
     processors: cores,
-    bootUs: 0,
     warmUpUs: 0,
     routing: 'least-loaded',
     stopOrder: 'newest',
@@ -99,5 +107,8 @@ export function sharedVmPlatform(settings: SharedVmSettings): Platform {
     isOnDemand: false,
     autoscaler: null,
   } as const;
-  return { begin: (head, sink) => new FleetReplay(head, fleet, sink, new RandomStream(0, 'routing')) };
+  return {
+    begin: (head, sink) =>
+      new FleetReplay(head, fleet, sink, new RandomStream(0, 'routing'), spotFor(settings.spot)),
+  };
 }

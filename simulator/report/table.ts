@@ -13,6 +13,8 @@ export const fixed = (value: number, places: number): string =>
   value.toLocaleString(ENGLISH, { minimumFractionDigits: places, maximumFractionDigits: places });
 const plain = (value: number): string => value.toLocaleString(ENGLISH, { maximumFractionDigits: 9 });
 
+const NO_EXTRAS = '(Gateways, load balancers, traffic and logs are not in them: --extra adds them.)';
+
 type Row = readonly [label: string, cell: (platform: PlatformResult) => string];
 
 const FIGURES = ['mean', 'p50', 'p90', 'p95', 'p99', 'p999', 'max'] as const;
@@ -33,6 +35,8 @@ const ROWS: readonly Row[] = [
   ['  failed', ({ failed }) => count(failed)],
   ['throttled', ({ throttled }) => count(throttled)],
   ['tried again', ({ retried }) => count(retried)],
+  ['interruptions', ({ interruptions }) => count(interruptions)],
+  ['lost by them', ({ lost }) => count(lost)],
   ['cold starts', ({ coldStarts }) => count(coldStarts)],
   ['instances, peak', ({ instancesPeak }) => count(instancesPeak)],
   ['busy, s', ({ busySeconds }) => fixed(busySeconds, 3)],
@@ -42,6 +46,13 @@ const ROWS: readonly Row[] = [
   ...distributionRows('wait', 'waitMs'),
   ...distributionRows('latency', 'latencyMs'),
   ['cost, USD', ({ costUsd }) => fixed(costUsd, 9)],
+  [
+    'commitment used, %',
+    ({ commitment }) =>
+      commitment === null || commitment.paidUsd === 0
+        ? '-'
+        : fixed((100 * commitment.usedUsd) / commitment.paidUsd, 2),
+  ],
   ['  of it idle', ({ idleCostUsd }) => fixed(idleCostUsd, 9)],
 ];
 
@@ -68,7 +79,8 @@ function block(platforms: readonly PlatformResult[]): string[] {
 }
 
 function invoiceOf(platform: PlatformResult): string[] {
-  const title = `${platform.name}, ${platform.priceBook}${platform.freeTier ? ', free tier' : ''}:`;
+  const books = [platform.priceBook, ...platform.extras].join(' + ');
+  const title = `${platform.name}, ${books}${platform.freeTier ? ', free tier' : ''}:`;
   const lines = platform.invoice.map((line) => {
     const free = line.tier === 0 ? ' (free)' : '';
     const price = `${plain(line.quantity)} × ${line.unit} at ${line.unitPriceUsd} USD`;
@@ -77,9 +89,13 @@ function invoiceOf(platform: PlatformResult): string[] {
   return [title, ...aligned([...lines, ['  total', '', fixed(platform.costUsd, 9)]])];
 }
 
-/** Shown where somebody was refused and tried again. */
-const isOfUse = ([label]: Row, platforms: readonly PlatformResult[]): boolean =>
-  !['throttled', 'tried again'].includes(label) || platforms.some(({ retried }) => retried > 0);
+/** Shown where somebody was refused and tried again, or where machines may be taken. */
+function isOfUse([label]: Row, platforms: readonly PlatformResult[]): boolean {
+  if (label === 'throttled' || label === 'tried again') return platforms.some(({ retried }) => retried > 0);
+  if (label === 'commitment used, %') return platforms.some(({ commitment }) => commitment !== null);
+  if (label !== 'interruptions' && label !== 'lost by them') return true;
+  return platforms.some(({ settings }) => settings.spotNoticeS !== undefined);
+}
 
 const digits = (value: number, count: number): string => plain(Number(value.toPrecision(count)));
 const plusMinus = ({ mean, halfWidth }: Interval): string =>
@@ -148,6 +164,7 @@ export function comparisonTable(result: SimulationResult): string {
   }
   if (result.replications !== null) lines.push(...replicationLines(result.replications), '');
   lines.push('Invoices, USD, as if the trace were the whole month:');
+  if (platforms.every(({ extras }) => extras.length === 0)) lines.push(NO_EXTRAS);
   for (const platform of platforms) lines.push(...invoiceOf(platform));
   return lines.join('\n');
 }

@@ -16,10 +16,12 @@ export interface Axis {
 export type SweepInput = Readonly<Record<string, string | readonly unknown[]>>;
 
 /** Options that say what is done rather than how a platform is. */
-const FIXED: readonly ScenarioKey[] = ['platforms', 'seed', 'replications', 'seriesS'];
+const FIXED: readonly ScenarioKey[] = ['platforms', 'seed', 'replications', 'seriesS', 'extras'];
 export const SWEEPABLE: readonly ScenarioKey[] = SCENARIO_KEYS.filter((key) => !FIXED.includes(key));
 /** Options whose values are text even where they look like numbers. */
-const TEXTS: readonly ScenarioKey[] = ['provisioned', 'scaleSteps', 'instanceType', 'prices'];
+const TEXTS: readonly ScenarioKey[] = [
+  ...(['provisioned', 'scaleSteps', 'instanceType', 'prices', 'spotLivesS', 'alarmOut', 'alarmIn'] as const),
+];
 export const POINTS_MAX = 10_000;
 const DIGITS = 12;
 const FORMS = 'values between commas, or ranges: 1,2,4 or 1..16 or 60..600+60 or 128..8192*2';

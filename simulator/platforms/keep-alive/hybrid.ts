@@ -1,17 +1,19 @@
 /**
  * The hybrid histogram policy ("Serverless in the Wild"): a function's instance is unloaded after its run, loaded again
- * shortly before the next one is likely, and kept until it no longer is. Without a representative histogram it keeps
- * instances for a fixed time.
+ * shortly before the next one is likely, and kept until it no longer is. Idle times that are too long for the histogram
+ * are forecast; without a representative histogram instances are kept for a fixed time.
  */
 import { EventQueue } from '../../kernel/event-queue.ts';
 import type { Retention } from '../instances.ts';
-import { IdleHistogram } from './idle-histogram.ts';
+import { IdleForecast } from './idle-forecast.ts';
+import { type IdleAdvice, IdleHistogram } from './idle-histogram.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
 export class HybridRetention implements Retention {
   readonly #fallbackUs: number;
   readonly #histograms: IdleHistogram[];
+  readonly #forecasts: IdleForecast[];
   readonly #busy: Int32Array;
   readonly #idleSinceUs: Float64Array;
   /** Which load of each pool is still wanted; an arrival before it makes it stale. */
@@ -23,6 +25,7 @@ export class HybridRetention implements Retention {
   constructor(pools: number, fallbackUs: number) {
     this.#fallbackUs = fallbackUs;
     this.#histograms = Array.from({ length: pools }, () => new IdleHistogram());
+    this.#forecasts = Array.from({ length: pools }, () => new IdleForecast());
     this.#busy = new Int32Array(pools);
     this.#idleSinceUs = new Float64Array(pools).fill(NEVER);
     this.#prewarmAtUs = new Float64Array(pools).fill(NEVER);
@@ -32,7 +35,9 @@ export class HybridRetention implements Retention {
   /** A request of the pool starts to run. */
   started(pool: number, nowUs: number): void {
     if (this.#busy[pool] === 0 && (this.#idleSinceUs[pool] as number) <= nowUs) {
-      this.#histograms[pool]?.add(nowUs - (this.#idleSinceUs[pool] as number));
+      const idleUs = nowUs - (this.#idleSinceUs[pool] as number);
+      this.#histograms[pool]?.add(idleUs);
+      this.#forecasts[pool]?.add(idleUs);
     }
     this.#busy[pool] = (this.#busy[pool] as number) + 1;
     this.#prewarmAtUs[pool] = NEVER;
@@ -43,7 +48,7 @@ export class HybridRetention implements Retention {
     const busy = (this.#busy[pool] as number) - 1;
     this.#busy[pool] = busy;
     if (busy === 0) this.#idleSinceUs[pool] = nowUs;
-    const advice = this.#histograms[pool]?.advice() ?? null;
+    const advice = this.#advice(pool);
     if (advice === null) return this.#fallbackUs;
     if (advice.prewarmUs === 0) return advice.keepAliveUs;
     // Only the last run to end loads again: one instance for the next arrival.
@@ -53,6 +58,11 @@ export class HybridRetention implements Retention {
       this.#prewarms.push(nowUs + advice.prewarmUs, pool);
     }
     return 0;
+  }
+
+  #advice(pool: number): IdleAdvice | null {
+    const histogram = this.#histograms[pool] as IdleHistogram;
+    return histogram.isMostlyBeyond ? (this.#forecasts[pool] as IdleForecast).advice() : histogram.advice();
   }
 
   /** When the next load may be due. */

@@ -13,7 +13,7 @@ const MARGIN_PERCENT = 10;
 const VARIATION_MIN = 2;
 /** Ours, not the paper's: fewer idle times than this say nothing yet. */
 const SAMPLES_MIN = 10;
-/** Ours: where so many idle times are beyond the range the paper would forecast (ARIMA), which is left out here. */
+/** Ours: where more idle times than this are beyond the range, the next one is forecast. */
 const BEYOND_MAX = 0.5;
 
 export interface IdleAdvice {
@@ -45,11 +45,17 @@ export class IdleHistogram {
   /** null when the histogram is not representative. */
   advice(): IdleAdvice | null {
     const all = this.#inRange + this.#beyond;
-    if (all < SAMPLES_MIN || this.#beyond > BEYOND_MAX * all || this.variation < VARIATION_MIN) return null;
+    if (all < SAMPLES_MIN || this.isMostlyBeyond || this.variation < VARIATION_MIN) return null;
     // The head is rounded down to a minute and the tail up; the margin widens both.
     const prewarmUs = Math.floor((this.#binAt(HEAD) * BIN_US * (100 - MARGIN_PERCENT)) / 100);
     const untilUs = Math.ceil(((this.#binAt(TAIL) + 1) * BIN_US * (100 + MARGIN_PERCENT)) / 100);
     return { prewarmUs, keepAliveUs: untilUs - prewarmUs };
+  }
+
+  /** Whether enough idle times are known and most of them are too long for the histogram. */
+  get isMostlyBeyond(): boolean {
+    const all = this.#inRange + this.#beyond;
+    return all >= SAMPLES_MIN && this.#beyond > BEYOND_MAX * all;
   }
 
   /** Standard deviation of the bins' counts over their mean; 0 when they are all empty. */
