@@ -28,6 +28,8 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   '@bytecodealliance/jco-transpile': /^(host\/component\/generator|guests\/wasm-tools)\.ts$/,
   assemblyscript: /^guests\//,
   commander: /^cli\//,
+  hyparquet: /^simulator\/traces\/parquet\.ts$/,
+  'hyparquet-compressors': /^simulator\/traces\/parquet\.ts$/,
   // The SDK under the name that guests know; it stands in the entry that the build writes around a guest.
   ebb: /^guests\/compile\.ts$/,
 };

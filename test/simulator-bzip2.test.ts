@@ -29,12 +29,42 @@ const SMALL: readonly [text: string, base64: string][] = [
   ['ab'.repeat(3_000), 'QlpoOTFBWSZTWVhIWLEABduBADAAIAAwgE1GqELVCFxdyRThQkFhIWLE'],
 ];
 
+/** 240,000 bytes, packed by bzip2 1.0.8 in blocks of 100, 200, 500 and 900 kB: three, two and one of them. */
+const BLOCKS_TEXT = Array.from({ length: 60_000 }, (_, at) => `${at % 7},${at % 5}\n`).join('');
+const BLOCKS: readonly [level: number, base64: string][] = [
+  [
+    1,
+    'QlpoMTFBWSZTWR7euREAa2bYAAAQAAR/AEACPAAOCDJiCDJiBNSoAClVD/VPVDkinxIpkiniRTkimSKakUyRTJFMkUyRTJFNSKZIpkimSKZIpkimpFMkUyRTJFMkUyRTUimSKZIpkimSKZIpqRTJFMkUyRTJFPyRTUimSKZIpkiniRT8kU5IpyRTqRTkinJFOSKckU5IpyRTkinUinJFOSKckU5IpyRTkinJFOpFOSKckU5IpyRTkinJFOSKdSKckU+FUK30oE4FUKxQJhVCsUCYVQrFAmFUK1RCl+YoKyTKazXHj8lgB1KrAAACAACP4AgAR4ABwQZMQQZMQJqVAAUqqH/qp+lJyRT+SKakU+JFOSKZIpkimSKakUyRTJFMkUyRTJFNSKakUyRTJFMkUyRTJFMkUyRTJFMkUyRTJFMkUyRTJFMkU1IpkimSKakU+pFMkUyRTJFMkU+JFPqRT76kU8kU8kU8kU8kU8kU8kU5Ip1IpyRTkinJFOSKckU5IpyRTqRTkinJFOSKckU5IpyRTkinUinJFOSKckVeiqFfFAmFUKxQJhVCsUCYVQrFAmFUKwkKX5igrJMprOYf2GeAFPIsAAAIAAI/gCABDgOARBkxBBkxAmqVB/qpoFKofqgeVUOlUMqh2qh4qhlUMqhlUMqhlUMqhlUMqhlUMqhpUMqhlUMqhlUMqhlUMqhlUMqhlUMqhlUMqhlUMqhlUMqhlUMqh8qhlUMqhlUXxCr7BV5BVoKtBVoKtBVoKtBVoKtBVoKtBVoKtBVoKtBVoKtBVoKtBVoKtBVoKvegq0FWgq9oVaCrQVaCrxJRedQVdEoulIOiUXSkHRKLpSDklF0pB0qgPxdyRThQkOs9qBw=',
+  ],
+  [
+    2,
+    'QlpoMjFBWSZTWZgph2kA1tLYAAAQAAR/AEACfAAHAgyYggyYgTUqAApVQ/1T1Q4kU+EimkinhIp0kUxIppIpiRTSRTEimkimJFNJFMSKaSKaSKYkUxIppIpiRTEimkimJFMSKaSKaSKYkU0kUxIpiRTEimkimJFNJFMSKfiRTSRTEimJFNJFPCRT9JFOkinEinSRTiRTiRTpIpxIpxIp0kU4kU6SKcSKcSKdJFOkinEinSRTiRTpIpxIpxIpxIp0kU4kU6SKcSKdSUXlJRfBVCu/ooE4CqFYUCYKoVooEwVQrRQJgqhWlEKX5igrJMprJz0XXwACpusAAAIAAI/gCAA/cBAEGTEEGTECapU0f6qAUqo36o0YFXkFXuCr5BVkKvaIZVDKoZVDKoZVDKoZVDKoZVDSoZVDKoZVDKoZVDSoZVDKoZVDKoZVDSoZVDKoZVDKoZVDSoZVD1VDKoaVDztVDuVDxVD1VDiqHFUOIVaCrQVZCrQVaCrQVaCrQVaCrQVZCrIVaCrQVaCrQVaCrQVeaCrIVaCrxCrQVaCrQVflSD8kouVIOSUXKkHRKLlSDklFypBwEqv4u5IpwoSATd2hWA==',
+  ],
+  [
+    5,
+    'QlpoNTFBWSZTWUQQxAUBBSlYAAAQAAR/AEACeAAOBBkxBBkxAmqqH+qeqAUlQBxRJ8lEmKJPJRJ0ok0okxRJpRJiiTSiTSiTSiTFEmlEmKJNKJNKJNKJMUSaUSaUSaUSaUSaUSYokxRJpRJpRJpRJpRJpRJiiTSiTSiTSiT9KJMUSaUSaUSaUSeSiT8UScUSdKJOKJOlEnSiTpRJ0ok6UScUSdKJOKJOlEnSiTpRJ0ok6UScUSdKJOKJOlEnSiTpRJulEnSiT3KJOlEnUUl4ikvgVKnxVSDAqVMVUgwKlTFVIMCpU1KpBgVKmhUIvxdyRThQkEQQxAU=',
+  ],
+  [
+    9,
+    'QlpoOTFBWSZTWUQQxAUBBSlYAAAQAAR/AEACeAAOBBkxBBkxAmqqH+qeqAUlQBxRJ8lEmKJPJRJ0ok0okxRJpRJiiTSiTSiTSiTFEmlEmKJNKJNKJNKJMUSaUSaUSaUSaUSaUSYokxRJpRJpRJpRJpRJpRJiiTSiTSiTSiT9KJMUSaUSaUSaUSeSiT8UScUSdKJOKJOlEnSiTpRJ0ok6UScUSdKJOKJOlEnSiTpRJ0ok6UScUSdKJOKJOlEnSiTpRJulEnSiT3KJOlEnUUl4ikvgVKnxVSDAqVMVUgwKlTFVIMCpU1KpBgVKmhUIvxdyRThQkEQQxAU=',
+  ],
+];
+
 describe('bzip2', () => {
   it('unpacks what bzip2 packed', async () => {
     for (const [text, base64] of SMALL) {
       expect((await unpacked(Buffer.from(base64, 'base64'))).toString(), `${text.length}`).toBe(text);
     }
     expect((await unpacked(packed)).equals(plain)).toBe(true);
+  });
+
+  it('unpacks blocks of every size, and streams of different sizes after each other', async () => {
+    const streams = BLOCKS.map(([level, base64]) => [level, Buffer.from(base64, 'base64')] as const);
+    for (const [level, stream] of streams) {
+      expect((await unpacked(stream)).toString() === BLOCKS_TEXT, `-${level}`).toBe(true);
+    }
+    const all = await unpacked(...streams.map(([, stream]) => stream));
+    expect(all.toString() === BLOCKS_TEXT.repeat(streams.length)).toBe(true);
   });
 
   it('unpacks streams one after the other, in whatever chunks they come', async () => {

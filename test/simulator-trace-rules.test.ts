@@ -60,7 +60,6 @@ describe('a packed file', () => {
       message: expect.stringContaining('expected whole gzip data'),
     });
     const magics = {
-      Parquet: 'PAR1',
       zip: 'PK\u0003\u0004',
       xz: Uint8Array.of(0xfd, 0x37, 0x7a, 0x58, 0x5a),
     };

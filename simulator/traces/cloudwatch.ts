@@ -1,69 +1,17 @@
 /**
- * AWS Lambda's own lines in CloudWatch Logs, as a JSON array of events or as text with a time before each line.
- * REPORT has durations and memory; the START of the same request has the time at which it began to run.
+ * AWS Lambda's logs as CloudWatch Logs gives them: a JSON array of events, an event or one of Lambda's JSON records a
+ * line, or text with a time before each line. What Lambda says in them is in lambda-reports.ts.
  */
-import type { TraceBuilder } from './builder.ts';
 import { type Place, rowFault, shown } from './fault.ts';
-import type { TraceFormat, TraceSource } from './format.ts';
+import type { LineReader, TraceFormat, TraceSource } from './format.ts';
 import { ONE_FUNCTION } from './function-name.ts';
-import { type JsonObject, textAt, valueAt } from './json-elements.ts';
+import { type JsonObject, parseObject, textAt, tryParse, valueAt } from './json-elements.ts';
 import { jsonArrayReader } from './json-reader.ts';
-import { memoryBytes } from './memory.ts';
-import { datetimeUs, durationUs, timeUs } from './time.ts';
+import { isLambdaRecord, LAMBDA_COLUMNS, LambdaReports } from './lambda-reports.ts';
+import { datetimeUs, timeUs } from './time.ts';
 
-const START = /(?:^|\s)START RequestId: (\S+)/;
-const REPORT = /(?:^|\s)REPORT RequestId: (\S+)/;
-const TIMED_LINE = /^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?|\d{13})\s/;
-
-/** The figures of a REPORT line; between them stand tabs, or spaces where a log was copied. */
-const FIGURES = {
-  Duration: /(?<!Billed |Init |Restore )Duration: ([\d.]+) ms/,
-  'Init Duration': /Init Duration: ([\d.]+) ms/,
-  'Memory Size': /Memory Size: (\d+) MB/,
-  'Max Memory Used': /Max Memory Used: (\d+) MB/,
-} as const;
-
-class Reports {
-  readonly #builder: TraceBuilder;
-  readonly #starts = new Map<string, number>();
-
-  constructor(builder: TraceBuilder) {
-    this.#builder = builder;
-  }
-
-  /** Takes one of Lambda's lines; lines that are not START or REPORT are the function's own and say nothing. */
-  take(message: string, timeOf: () => number, name: string, place: Place): void {
-    const report = REPORT.exec(message)?.[1];
-    if (report !== undefined) this.#report(report, message, timeOf(), name, place);
-    else {
-      const started = START.exec(message)?.[1];
-      if (started !== undefined) this.#starts.set(started, timeOf());
-    }
-  }
-
-  #report(request: string, message: string, endUs: number, name: string, place: Place): void {
-    const figure = (name: keyof typeof FIGURES): string | null => FIGURES[name].exec(message)?.[1] ?? null;
-    const needed = (name: keyof typeof FIGURES): string => {
-      const text = figure(name);
-      if (text !== null) return text;
-      throw rowFault(place, name, `a REPORT line with ${name}`, shown(message));
-    };
-    const runUs = durationUs(needed('Duration'), 'ms', place, 'Duration');
-    const init = figure('Init Duration');
-    const { row } = this.#builder;
-    row.runUs = runUs;
-    row.startupUs = init === null ? 0 : durationUs(init, 'ms', place, 'Init Duration');
-    row.memoryBytesLimit = memoryBytes(needed('Memory Size'), place, 'Memory Size');
-    row.memoryBytesPeak = memoryBytes(needed('Max Memory Used'), place, 'Max Memory Used');
-    // Without its START line (a log cut in between) the report's own time is the end of the run.
-    row.arrivedAtUs = this.#starts.get(request) ?? endUs - runUs;
-    this.#starts.delete(request);
-    row.functionIndex = this.#builder.functionIndex(name);
-    this.#builder.add();
-  }
-}
-
-const COLUMNS = ['startupUs', 'memoryBytesPeak', 'memoryBytesLimit'] as const;
+const TIMED_LINE =
+  /^"?(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?|\d{13})[\s,"]/;
 
 /** The function is named by its log group, where an event says it. */
 function nameOf(event: JsonObject): string {
@@ -71,50 +19,68 @@ function nameOf(event: JsonObject): string {
   return typeof group === 'string' ? group.replace(/^.*\//, '') : ONE_FUNCTION;
 }
 
-function openEvents(source: TraceSource) {
-  const builder = source.builder('cloudwatch', COLUMNS);
-  const reports = new Reports(builder);
-  const onEvent = (event: JsonObject, place: Place): void => {
-    const timeOf = (): number => timeUs(textAt(event, 'timestamp', place), 'ms', place, 'timestamp');
-    reports.take(textAt(event, 'message', place), timeOf, nameOf(event), place);
-  };
-  return jsonArrayReader(source, onEvent, () => builder.finish());
+/** Takes an event of CloudWatch, or one of Lambda's records that stands for itself. */
+function takeObject(reports: LambdaReports, object: JsonObject, place: Place): void {
+  if ('record' in object) {
+    reports.record(object, ONE_FUNCTION, place);
+    return;
+  }
+  const timeOf = (): number => timeUs(textAt(object, 'timestamp', place), 'ms', place, 'timestamp');
+  reports.take(textAt(object, 'message', place), timeOf, nameOf(object), place);
 }
 
-function openLines(source: TraceSource) {
+function openEvents(source: TraceSource) {
+  const builder = source.builder('cloudwatch', LAMBDA_COLUMNS);
+  const reports = new LambdaReports(builder);
+  return jsonArrayReader(
+    source,
+    (object, place) => takeObject(reports, object, place),
+    () => builder.finish(),
+  );
+}
+
+function lineTimeUs(text: string, place: Place): number {
+  const [, time = ''] = TIMED_LINE.exec(text) ?? [];
+  const us = /^\d+$/.test(time) ? Number(time) * 1_000 : datetimeUs(time);
+  if (us >= 0) return us;
+  throw rowFault(place, 'time', 'a time before START and REPORT (ISO 8601, or milliseconds)', shown(text));
+}
+
+function openLines(source: TraceSource): LineReader {
   const { file } = source;
-  const builder = source.builder('cloudwatch', COLUMNS);
-  const reports = new Reports(builder);
+  const builder = source.builder('cloudwatch', LAMBDA_COLUMNS);
+  const reports = new LambdaReports(builder);
   return {
-    line(text: string, line: number): void {
+    line(text, line) {
       const place = { file, line };
-      const timeOf = (): number => {
-        const [, time = ''] = TIMED_LINE.exec(text) ?? [];
-        const us = /^\d+$/.test(time) ? Number(time) * 1_000 : datetimeUs(time);
-        if (us >= 0) return us;
-        throw rowFault(
-          place,
-          'time',
-          'a time before START and REPORT (ISO 8601, or milliseconds)',
-          shown(text),
-        );
-      };
-      reports.take(text, timeOf, ONE_FUNCTION, place);
+      // The function's own lines may be JSON as well, or look like it.
+      if (isEvent(text)) takeObject(reports, parseObject(text, place), place);
+      else reports.take(text, () => lineTimeUs(text, place), ONE_FUNCTION, place);
     },
     finish: () => builder.finish(),
   };
 }
 
-const isArray = (text: string): boolean => /^[\s\uFEFF]*[[{]/.test(text);
+const EVENT_KEYS = /"(?:ingestionTime|logStreamName|eventId)"\s*:/;
+const isEvent = (text: string): boolean =>
+  text.startsWith('{') && /"message"\s*:\s*"/.test(text) && EVENT_KEYS.test(text);
+const isJson = (text: string): boolean => /^[\s\uFEFF]*[[{]/.test(text);
+/** A whole object on a line that holds no array of events. */
+const isObjectLine = (line: string): boolean => {
+  const value = line.startsWith('{') ? tryParse(line) : undefined;
+  return typeof value === 'object' && value !== null && !('events' in value);
+};
 
 export const cloudwatchFormat: TraceFormat = {
   name: 'cloudwatch',
-  description: "AWS Lambda's START and REPORT lines: a JSON array of CloudWatch events, or text with times",
+  description:
+    "AWS Lambda's START and REPORT lines or platform.start and platform.report records: CloudWatch events as a JSON array or one a line, records one a line, or text with times",
   hasHeader: false,
   matches({ text }) {
-    if (isArray(text))
-      return /"message"\s*:\s*"/.test(text) && /"(?:ingestionTime|logStreamName|eventId)"\s*:/.test(text);
+    if (isLambdaRecord(text)) return true;
+    if (isJson(text)) return /"message"\s*:\s*"/.test(text) && EVENT_KEYS.test(text);
     return /^.*\b(?:REPORT|START|INIT_START) (?:RequestId|Runtime Version): /m.test(text);
   },
-  open: (source) => (isArray(source.firstLine) ? openEvents(source) : openLines(source)),
+  open: (source) =>
+    isJson(source.firstLine) && !isObjectLine(source.firstLine) ? openEvents(source) : openLines(source),
 };

@@ -1,14 +1,15 @@
-/** Unpacks compressed files, which are known by their first bytes and not by their names. */
+/** Unpacks files that are packed, which are known by their first bytes and not by their names. */
 import { pipeline, type Readable, type Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { CodedError } from '../../metering/errors.ts';
 import { bunzip2 } from './bzip2.ts';
+import { parquetAsCsv } from './parquet.ts';
 
 interface Packing {
   readonly name: string;
   readonly magic: readonly number[];
-  /** null for what is known but cannot be read. */
-  readonly unpack: ((packed: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>) | null;
+  /** null for what is known but cannot be read. The path is for what cannot be read from its beginning on. */
+  readonly unpack: ((packed: AsyncIterable<Uint8Array>, path: string) => AsyncIterable<Uint8Array>) | null;
 }
 
 /** Through one of Node's own streams. */
@@ -25,7 +26,8 @@ const PACKINGS: readonly Packing[] = [
   { name: 'bzip2', magic: [0x42, 0x5a, 0x68], unpack: bunzip2 },
   { name: 'xz', magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a], unpack: null },
   { name: 'zip', magic: [0x50, 0x4b, 0x03, 0x04], unpack: null },
-  { name: 'Parquet', magic: [0x50, 0x41, 0x52, 0x31], unpack: null },
+  { name: 'Parquet', magic: [0x50, 0x41, 0x52, 0x31], unpack: (_, path) => parquetAsCsv(path) },
+  { name: 'encrypted Parquet', magic: [0x50, 0x41, 0x52, 0x45], unpack: null },
 ];
 const READABLE = PACKINGS.filter(({ unpack }) => unpack !== null).map(({ name }) => name);
 
@@ -56,12 +58,15 @@ export async function* decompressed(path: string, raw: Readable): AsyncGenerator
     yield* rest(chunks);
   })();
   try {
-    yield* packing.unpack(packed);
+    yield* packing.unpack(packed, path);
   } catch (thrown) {
+    if (thrown instanceof CodedError) throw thrown;
     const { message } = thrown as Error;
     throw new CodedError('trace-invalid', `${path}: expected whole ${packing.name} data, got: ${message}`, {
       file: path,
     });
+  } finally {
+    raw.destroy();
   }
 }
 

@@ -29,6 +29,11 @@ export const harFormat: TraceFormat = {
     const log = new WebLog(source, 'har');
     const onEntry = (entry: JsonObject, place: Place, key: string): void => {
       if (key !== 'entries') return;
+      // What Chrome took from its cache reached no server.
+      if (typeof valueAt(entry, '_fromCache') === 'string') {
+        log.builder.skippedRejected++;
+        return;
+      }
       const size = (path: string): number => digitsOr0(String(valueAt(entry, path) ?? ''));
       log.add({
         arrivedAtUs: timeUs(textAt(entry, 'startedDateTime', place), 'datetime', place, 'startedDateTime'),

@@ -1,7 +1,9 @@
 /**
- * The Mooncake traces of LLM requests (github.com/kvcache-ai/Mooncake): JSON Lines with a time in milliseconds and
- * lengths in tokens. What a request takes is an expression of them, or is made up by a rule.
+ * The Mooncake traces of LLM requests (github.com/kvcache-ai/Mooncake): JSON Lines, or a table with the same fields,
+ * with a time in milliseconds and lengths in tokens. What a request takes is an expression of them, or is made up by
+ * a rule.
  */
+import { csvReader, hasColumns } from './csv.ts';
 import { DurationExpression } from './duration.ts';
 import type { Place } from './fault.ts';
 import type { TraceFormat } from './format.ts';
@@ -14,12 +16,14 @@ const FIELDS = ['timestamp', 'input_length', 'output_length'] as const;
 
 export const mooncakeFormat: TraceFormat = {
   name: 'mooncake',
-  description: `JSON Lines with ${FIELDS.join(', ')} (Mooncake)`,
+  description: `JSON Lines or CSV with ${FIELDS.join(', ')} (Mooncake)`,
   hasHeader: false,
   matches: ({ firstLine }) =>
-    firstLine.startsWith('{') && FIELDS.every((name) => firstLine.includes(`"${name}"`)),
+    firstLine.startsWith('{')
+      ? FIELDS.every((name) => firstLine.includes(`"${name}"`))
+      : hasColumns(firstLine, FIELDS),
   open(source) {
-    const { options, file } = source;
+    const { options, file, firstLine, line: headerLine } = source;
     const builder = source.builder('mooncake', []);
     const { row } = builder;
     const unit = options.csvDurationUnit ?? 's';
@@ -27,13 +31,25 @@ export const mooncakeFormat: TraceFormat = {
       options.csvDuration === undefined
         ? null
         : new DurationExpression(options.csvDuration, FIELDS, unit, file);
-    const onRequest = (object: JsonObject, place: Place): void => {
-      const fields = FIELDS.map((name) => textAt(object, name, place));
+    const add = (fields: readonly string[], place: Place): void => {
       row.arrivedAtUs = timeUs(fields[0] as string, 'ms', place, 'timestamp');
       row.runUs = duration === null ? Number.NaN : duration.us(fields, place);
       row.functionIndex = builder.functionIndex(ONE_FUNCTION);
       builder.add();
     };
-    return jsonLinesReader(source, onRequest, () => builder.finish());
+    const finish = () => builder.finish();
+    if (firstLine.startsWith('{')) {
+      const onRequest = (object: JsonObject, place: Place): void =>
+        add(
+          FIELDS.map((name) => textAt(object, name, place)),
+          place,
+        );
+      return jsonLinesReader(source, onRequest, finish);
+    }
+    const rows = csvReader(source, FIELDS, (field, place) => add(FIELDS.map(field), place), finish);
+    const line = (text: string, at: number): void => {
+      if (at > headerLine) rows.line(text, at);
+    };
+    return { ...rows, line };
   },
 };
