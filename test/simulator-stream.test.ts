@@ -51,6 +51,8 @@ describe('a stream', () => {
     { platforms: ['functions'], keepAlive: 'greedy-dual', memoryCapMb: 8_192 },
     { platforms: ['vm'], instances: 3, cores: 4, queueLimit: 50 },
     { platforms: ['vm'], instances: 3, cores: 4, sharing: 'ps' },
+    // Overloaded: thousands at once.
+    { platforms: ['vm'], instances: 1, cores: 8, sharing: 'ps' },
     { platforms: ['paas'], maxInstances: 20, routing: 'random' },
     { platforms: ['vm-group'], maxInstances: 20, cores: 2, concurrency: 4 },
     {

@@ -61,7 +61,9 @@ export class FleetRecords {
   /** One that `began`. Gives its latency. */
   ended(at: number, nowUs: number): number {
     const record = this.load(at);
-    const { startUs, startupUs } = this.#begun.take(at);
+    const startUs = this.#begun.startUs(at);
+    const startupUs = this.#begun.startupUs(at);
+    this.#begun.remove(at);
     record.runUs = nowUs - startUs;
     this.served(at, record, startUs - record.arrivedAtUs, startupUs);
     return nowUs - record.arrivedAtUs;
@@ -69,13 +71,15 @@ export class FleetRecords {
 
   /** One that `began` and will be tried again. */
   forget(at: number): void {
-    this.#begun.take(at);
+    this.#begun.remove(at);
   }
 
   /** One that `began` and will not be tried again: what it ran until now is all that it ran. */
   lost(at: number, nowUs: number): void {
     const record = this.load(at);
-    const { startUs, startupUs } = this.#begun.take(at);
+    const startUs = this.#begun.startUs(at);
+    const startupUs = this.#begun.startupUs(at);
+    this.#begun.remove(at);
     record.runUs = nowUs - startUs;
     record.cpuUs = Math.min(record.cpuUs, record.runUs);
     record.bytesOut = 0;
