@@ -13,6 +13,10 @@ const DESCRIPTIONS: Readonly<Record<NumberName, string>> = {
   workers: 'worker threads that run functions side by side',
   timeLimitMs: 'longest that one execution may take',
   cpuLimitMs: 'most processor time that one execution may use; without it, as much as it may take',
+  fuelLimit: 'most fuel that one execution may use, the same count on every machine; 0 counts none',
+  reuseRequests:
+    'requests that one instance may serve, one after the other; functions that do not say get 1, a fresh instance for each',
+  reuseIdleMs: 'how long an instance that may be used again waits for its next request',
   memoryMb: 'largest linear memory of an instance',
   requestMb: 'largest request body',
   responseMb: 'largest response body',

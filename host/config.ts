@@ -20,6 +20,12 @@ export interface HostConfig {
   readonly timeLimitMs: number;
   /** Most processor time that one execution may use, start-up included. */
   readonly cpuLimitMs: number;
+  /** Most fuel that one execution may use; 0 counts none. */
+  readonly fuelLimit: number;
+  /** Requests that one instance may serve, one after the other. Functions have 1 where they do not ask for more. */
+  readonly reuseRequests: number;
+  /** How long an instance waits for its next request. */
+  readonly reuseIdleMs: number;
   /** Largest linear memory of an instance. */
   readonly memoryMb: number;
   /** Largest request body. */
@@ -56,6 +62,10 @@ export interface NumberSetting {
   readonly unit: string;
   /** Another setting whose value it has when it is not given, instead of the default. */
   readonly sameAs?: 'timeLimitMs';
+  /** What functions have that set nothing, where that is less than the host's value. */
+  readonly forFunctions?: number;
+  /** Whether 0 stands for no limit at all. */
+  readonly isOffAtZero?: true;
 }
 
 const number = (value: number, min: number, max: number, unit: string): NumberSetting => ({
@@ -71,6 +81,9 @@ export const NUMBER_SETTINGS = {
   workers: number(2, 1, 256, 'threads'),
   timeLimitMs: number(10_000, 1, 3_600_000, 'ms'),
   cpuLimitMs: { ...number(10_000, 1, 3_600_000, 'ms'), sameAs: 'timeLimitMs' },
+  fuelLimit: { ...number(0, 0, 1e15, 'fuel'), isOffAtZero: true },
+  reuseRequests: { ...number(1_000_000, 1, 1_000_000, 'requests'), forFunctions: 1 },
+  reuseIdleMs: number(60_000, 1, 3_600_000, 'ms'),
   memoryMb: number(128, 1, 4_096, 'MB'),
   requestMb: number(10, 0, 1_048_576, 'MB'),
   responseMb: number(10, 0, 1_048_576, 'MB'),

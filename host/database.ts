@@ -47,6 +47,7 @@ const MIGRATIONS: readonly string[] = [
   // Entries of an index end with the row's id, so that the first one is in the order of (functionName, id).
   `CREATE INDEX executions_by_function ON executions (functionName);
    CREATE INDEX executions_by_arrival ON executions (arrivedAtUs);`,
+  'ALTER TABLE executions ADD COLUMN fuelUsed INTEGER NOT NULL DEFAULT 0;',
 ];
 
 function migrate(database: HostDatabase): void {

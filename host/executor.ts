@@ -82,9 +82,10 @@ export class Executor {
     const { version } = this.#registry.get(functionName);
     const limits = this.#settings.limits(functionName);
     const { memoryBytesMax } = limits;
-    const warmth: Warmth = this.#cache.has(version, memoryBytesMax) ? 'cached' : 'cold';
+    const runnable = { version, memoryBytesMax, countsFuel: limits.fuelMax > 0 };
+    const warmth: Warmth = this.#cache.has(runnable) ? 'cached' : 'cold';
     // In one turn with the look-up: a deploy takes a version away only when no name runs it and nobody loads it.
-    const compiling = this.#cache.get(version, memoryBytesMax);
+    const compiling = this.#cache.get(runnable);
     const arrival: Arrival = {
       functionName,
       version,
@@ -114,7 +115,7 @@ export class Executor {
     queueUs: number,
     refusal: CodedError,
   ): Promise<void> {
-    const nothing = { startupUs: 0, runUs: 0, cpuUs: 0, memoryBytesPeak: 0, bytesOut: 0 };
+    const nothing = { startupUs: 0, runUs: 0, cpuUs: 0, fuelUsed: 0, memoryBytesPeak: 0, bytesOut: 0 };
     const ending = { outcome: 'rejected', httpStatus: refusal.httpStatus } as const;
     await this.#ledger.append({ ...arrival, ...nothing, bytesIn, queueUs, ...ending }, refusal.message);
   }
@@ -133,6 +134,7 @@ export class Executor {
       startupUs: loadUs + result.startupUs,
       runUs: result.runUs,
       cpuUs: result.cpuUs,
+      fuelUsed: result.fuelUsed,
       memoryBytesPeak: result.memoryBytesPeak,
       bytesIn: exchange.bytesIn,
       outcome,

@@ -3,13 +3,16 @@
  * ceilings as well: a function may have less than the host gives, never more.
  */
 import { CodedError } from '../metering/errors.ts';
-import { type HostConfig, NUMBER_SETTINGS, ruleFaults, unknownFault } from './config.ts';
+import { type HostConfig, NUMBER_SETTINGS, type NumberSetting, ruleFaults, unknownFault } from './config.ts';
 import { isWithin, parseRule } from './outbound-rules.ts';
 
 /** Settings that are numbers; range and unit are those of the host's setting of that name. */
 export const FUNCTION_NUMBERS = [
   'timeLimitMs',
   'cpuLimitMs',
+  'fuelLimit',
+  'reuseRequests',
+  'reuseIdleMs',
   'memoryMb',
   'requestMb',
   'responseMb',
@@ -34,8 +37,16 @@ const KEYS: readonly string[] = [...FUNCTION_NUMBERS, 'allowOutbound'];
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-function numberFault(name: FunctionNumber, value: unknown, ceiling: number): string | undefined {
-  const { min, unit } = NUMBER_SETTINGS[name];
+/** What a function may have at least and at most. */
+function rangeOf(name: FunctionNumber, host: HostConfig): { readonly min: number; readonly ceiling: number } {
+  const { min, max, isOffAtZero }: NumberSetting = NUMBER_SETTINGS[name];
+  if (!isOffAtZero) return { min, ceiling: host[name] };
+  return host[name] === 0 ? { min, ceiling: max } : { min: 1, ceiling: host[name] };
+}
+
+function numberFault(name: FunctionNumber, value: unknown, host: HostConfig): string | undefined {
+  const { unit } = NUMBER_SETTINGS[name];
+  const { min, ceiling } = rangeOf(name, host);
   if (!Number.isSafeInteger(value) || (value as number) < min) {
     return `${name}: expected a whole number from ${min} to ${ceiling} (${unit}), got ${JSON.stringify(value)}`;
   }
@@ -75,7 +86,7 @@ export function checkSettings(given: unknown, host: HostConfig): OwnSettings {
   const own: Record<string, unknown> = {};
   for (const name of FUNCTION_NUMBERS) {
     if (given[name] === undefined) continue;
-    const fault = numberFault(name, given[name], host[name]);
+    const fault = numberFault(name, given[name], host);
     if (fault) faults.push(fault);
     own[name] = given[name];
   }
@@ -93,9 +104,35 @@ export function checkSettings(given: unknown, host: HostConfig): OwnSettings {
 /** What holds: a function's own settings where it has them, and never more than the host gives by now. */
 export function effectiveSettings(own: OwnSettings, host: HostConfig): FunctionSettings {
   const settings: Record<string, unknown> = {};
-  for (const name of FUNCTION_NUMBERS) settings[name] = Math.min(own[name] ?? host[name], host[name]);
+  for (const name of FUNCTION_NUMBERS) {
+    const { forFunctions }: NumberSetting = NUMBER_SETTINGS[name];
+    const { min, ceiling } = rangeOf(name, host);
+    const value = own[name] ?? forFunctions ?? host[name];
+    settings[name] = value < min ? ceiling : Math.min(value, ceiling);
+  }
   settings.allowOutbound = own.allowOutbound
     ? own.allowOutbound.filter((pattern) => isWithinHost(pattern, host.allowOutbound))
     : host.allowOutbound;
   return Object.freeze(settings) as unknown as FunctionSettings;
+}
+
+/** What a component can be held to, as its plan tells. */
+interface Capabilities {
+  readonly linking: string;
+  readonly deadlines: string;
+}
+
+/**
+ * Checks that a component can have what a function is to have.
+ * @throws CodedError `settings-invalid`
+ */
+export function checkCanHave(settings: FunctionSettings, { linking, deadlines }: Capabilities): void {
+  const faults: string[] = [];
+  if (settings.fuelLimit > 0 && deadlines !== 'checks')
+    faults.push(`fuelLimit: expected code that can have checks, got a component that cannot`);
+  if (settings.reuseRequests > 1 && linking !== 'direct')
+    faults.push(
+      `reuseRequests: expected 1 for a component that is linked by generated code, got ${settings.reuseRequests}`,
+    );
+  if (faults.length > 0) throw new CodedError('settings-invalid', faults.join('; '), { faults });
 }

@@ -1,13 +1,18 @@
 /** The host put together: store, cache, workers and ledger, without any socket. */
 import { CodedError } from '../metering/errors.ts';
 import { ArtifactStore } from './component/artifact-store.ts';
-import { compileModules, ModuleCache } from './component/module-cache.ts';
+import { compileModules, keyOf, ModuleCache } from './component/module-cache.ts';
 import { type LinkPlan, versionOf } from './component/plan.ts';
 import { Planner } from './component/planner.ts';
 import { type HostConfig, toBytes } from './config.ts';
 import { type HostDatabase, openDatabase } from './database.ts';
 import { Executor } from './executor.ts';
-import { effectiveSettings, type OwnSettings } from './function-settings.ts';
+import {
+  checkCanHave,
+  effectiveSettings,
+  type FunctionSettings,
+  type OwnSettings,
+} from './function-settings.ts';
 import { Ledger } from './ledger.ts';
 import { NestedCalls } from './nested-calls.ts';
 import { type Resolver, systemResolver } from './outbound-access.ts';
@@ -124,9 +129,12 @@ export class Host {
       const before = this.registry.find(name);
       const isSame = before?.version === versionOf(bytes);
       const own = { ...this.settings.own(name), ...changes };
-      const { memoryMb } = effectiveSettings(own, this.config);
+      const settings = effectiveSettings(own, this.config);
       if (!isSame || !(await this.#store.isIntact(before.version))) {
-        const plan = await this.#store.add(bytes, toBytes(memoryMb));
+        const { memoryMb, fuelLimit } = settings;
+        const choice = { memoryBytesMax: toBytes(memoryMb), countsFuel: fuelLimit > 0 };
+        const plan = await this.#store.add(bytes, choice);
+        await this.#checkCanHave(settings, plan);
         if (!isSame) return { deployed: await this.#deployPlan(name, plan, own, before), isNew: true };
       }
       if (Object.keys(changes).length > 0) await this.#applySettings(before, own);
@@ -186,8 +194,21 @@ export class Host {
     return deployed;
   }
 
-  async #applySettings({ name, version }: DeployedFunction, own: OwnSettings): Promise<void> {
-    const { memoryMb } = effectiveSettings(own, this.config);
+  /** @throws CodedError `settings-invalid`, after which nothing is left of a component that was refused. */
+  async #checkCanHave(settings: FunctionSettings, plan: LinkPlan): Promise<void> {
+    try {
+      checkCanHave(settings, plan);
+    } catch (thrown) {
+      if (!this.registry.isUsed(plan.version)) await this.#store.remove(plan.version);
+      throw thrown;
+    }
+  }
+
+  async #applySettings(deployed: DeployedFunction, own: OwnSettings): Promise<void> {
+    const { name, version } = deployed;
+    const settings = effectiveSettings(own, this.config);
+    checkCanHave(settings, deployed);
+    const { memoryMb } = settings;
     if (memoryMb !== this.settings.effective(name).memoryMb) await this.#checkFits(version, memoryMb);
     this.settings.write(name, own);
     this.settings.remember(name, own);
@@ -196,7 +217,7 @@ export class Host {
 
   /** @throws CodedError `settings-invalid` when a memory of the component starts larger than that. */
   async #checkFits(version: string, memoryMb: number): Promise<void> {
-    const loaded = await this.#store.load(version);
+    const loaded = await this.#store.load({ version, countsFuel: false });
     try {
       await compileModules(loaded, toBytes(memoryMb));
     } catch (thrown) {
@@ -219,8 +240,11 @@ export class Host {
   /** The files go last: nobody finds the version any more, and those who have found it have loaded it. */
   async #forgetUnused(version: string): Promise<void> {
     const names = this.registry.namesOf(version);
-    const memoryLimits = names.map((name) => this.settings.limits(name).memoryBytesMax);
-    await this.#cache.forget(version, new Set(memoryLimits));
+    const keys = names.map((name) => {
+      const { memoryBytesMax, fuelMax } = this.settings.limits(name);
+      return keyOf({ version, memoryBytesMax, countsFuel: fuelMax > 0 });
+    });
+    await this.#cache.forget(version, new Set(keys));
     if (names.length === 0) await this.#store.remove(version);
   }
 

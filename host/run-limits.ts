@@ -5,9 +5,19 @@ import type { OutboundAccess } from './outbound-access.ts';
 
 const BYTES_PER_KB = 1_024;
 
+/** How often an instance may be used, and how long it waits for that. */
+export interface Reuse {
+  /** Requests that one instance serves, one after the other; 1 is a fresh instance for each. */
+  readonly requestsMax: number;
+  readonly idleMs: number;
+}
+
 export interface RunLimits {
   readonly timeLimitMs: number;
   readonly cpuLimitMs: number;
+  /** Most fuel that one execution may use; 0 where fuel is not counted. */
+  readonly fuelMax: number;
+  readonly reuse: Reuse;
   /** Largest linear memory of an instance. */
   readonly memoryBytesMax: number;
   readonly requestBytesMax: number;
@@ -24,6 +34,8 @@ export function runLimits(settings: FunctionSettings, outbound: OutboundAccess):
   return Object.freeze({
     timeLimitMs: settings.timeLimitMs,
     cpuLimitMs: settings.cpuLimitMs,
+    fuelMax: settings.fuelLimit,
+    reuse: Object.freeze({ requestsMax: settings.reuseRequests, idleMs: settings.reuseIdleMs }),
     memoryBytesMax: toBytes(settings.memoryMb),
     requestBytesMax: toBytes(settings.requestMb),
     responseBytesMax: toBytes(settings.responseMb),

@@ -30,6 +30,15 @@ function billedBytes(measure: MemoryTimeMeasure, record: ExecutionRecord): numbe
     : nextSize(measure.memorySizesBytes, (size) => size, bytes);
 }
 
+/** @throws CodedError `prices-unfit` where nobody has counted: no guest answers without using any. */
+function countedFuel({ fuelUsed, outcome, functionName }: ExecutionRecord): number {
+  if (fuelUsed > 0 || outcome !== 'ok') return fuelUsed;
+  throw new CodedError(
+    'prices-unfit',
+    `expected executions whose fuel was counted, got one of ${JSON.stringify(functionName)} without`,
+  );
+}
+
 function addExecution(sum: ExactSum, measure: Measure, record: ExecutionRecord): void {
   switch (measure.kind) {
     case 'requests':
@@ -56,6 +65,9 @@ function addExecution(sum: ExactSum, measure: Measure, record: ExecutionRecord):
     }
     case 'cpu-time':
       sum.add(roundUp(record.cpuUs, measure.timeStepUs));
+      return;
+    case 'fuel':
+      sum.addProduct(roundUp(countedFuel(record), measure.fuelStep), 1);
       return;
     default:
       // Fees are added by the invoice; the rest is of other kinds of books, which the reader keeps apart.

@@ -55,6 +55,7 @@ export const ERRORS = {
   'guest-response-invalid': guest(),
   'guest-response-too-large': guest(),
   'guest-time-limit': guest(504),
+  'guest-fuel-limit': guest(),
   'queue-full': system(503),
   'queue-timeout': system(503),
   'host-draining': system(503),

@@ -17,6 +17,7 @@ export const OUTCOMES = [
   'invalid-response',
   'response-too-large',
   'time-limit',
+  'fuel-limit',
   'interrupted',
   'client-closed',
   'rejected',
@@ -45,6 +46,8 @@ export interface ExecutionRecord {
   readonly runUs: number;
   /** Processor time of start-up and handler. */
   readonly cpuUs: number;
+  /** Work of the guest's code, the same on every machine for the same request; 0 where it is not counted. */
+  readonly fuelUsed: number;
   /** Largest size that the instance's linear memory had. */
   readonly memoryBytesPeak: number;
   /** The size the function is configured for: what reserved-memory providers bill. */
@@ -75,6 +78,7 @@ const INTEGERS = [
   'startupUs',
   'runUs',
   'cpuUs',
+  'fuelUsed',
   'memoryBytesPeak',
   'memoryBytesLimit',
   'bytesIn',
@@ -105,7 +109,8 @@ export function checkExecution(value: unknown, where: string): ExecutionRecord {
     if (typeof source[key] !== 'string') faults.push(`${key}: expected a string, got ${shown(source[key])}`);
   }
   for (const key of INTEGERS) {
-    const number = source[key];
+    // What was written before there was fuel has counted none.
+    const number = source[key] ?? (key === 'fuelUsed' ? 0 : undefined);
     if (!Number.isSafeInteger(number) || (number as number) < 0) {
       faults.push(`${key}: expected an integer of 0 or more, got ${shown(number)}`);
     }
@@ -119,6 +124,7 @@ export function checkExecution(value: unknown, where: string): ExecutionRecord {
   if (faults.length > 0) throw new CodedError('record-invalid', `${where}: ${faults.join('; ')}`, { faults });
   const record: Record<string, unknown> = {};
   for (const key of RECORD_KEYS) record[key] = source[key];
+  record.fuelUsed ??= 0;
   return record as unknown as ExecutionRecord;
 }
 

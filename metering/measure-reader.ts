@@ -18,6 +18,7 @@ const MEASURE_KEYS = {
   'vcpu-time': ['vcpuMilli', 'timeStepUs', 'timeMinUs'],
   'clock-time': ['speeds', 'timeStepUs', 'timeMinUs'],
   'cpu-time': ['timeStepUs'],
+  fuel: ['fuelStep'],
   'instance-time': ['size', 'timeStepUs', 'timeMinUs', 'timeMaxUs'],
   'instance-vcpu-time': ['time', 'timeStepUs', 'timeMinUs'],
   'instance-memory-time': [
@@ -97,6 +98,8 @@ export function readMeasure(read: BookReader, value: unknown, path: string): Mea
     case 'cpu-time':
     case 'period-time':
       return { kind, timeStepUs: integer('timeStepUs', 1) };
+    case 'fuel':
+      return { kind, fuelStep: integer('fuelStep', 1) };
     case 'instance-time': {
       const measure = { kind, size: read.text(source.size, `${path}.size`), ...timeSteps() };
       if (source.timeMaxUs === undefined) return measure;

@@ -45,6 +45,12 @@ export interface CpuTimeMeasure {
   readonly timeStepUs: number;
 }
 
+/** Fuel of executions, in units of fuel, rounded per execution. The same on every machine for the same request. */
+export interface FuelMeasure {
+  readonly kind: 'fuel';
+  readonly fuelStep: number;
+}
+
 /** Life of instances of one size, in microseconds, rounded per instance. */
 export interface InstanceTimeMeasure {
   readonly kind: 'instance-time';
@@ -111,6 +117,7 @@ export type Measure =
   | VcpuTimeMeasure
   | ClockTimeMeasure
   | CpuTimeMeasure
+  | FuelMeasure
   | InstanceTimeMeasure
   | InstanceVcpuTimeMeasure
   | InstanceMemoryTimeMeasure
@@ -124,7 +131,16 @@ export type BookKind = (typeof BOOK_KINDS)[number];
 
 /** The measures that each kind of book may have. */
 export const MEASURES_OF: Readonly<Record<BookKind, readonly Measure['kind'][]>> = {
-  executions: ['base-fee', 'requests', 'memory-time', 'vcpu-time', 'clock-time', 'cpu-time', 'bytes-out'],
+  executions: [
+    'base-fee',
+    'requests',
+    'memory-time',
+    'vcpu-time',
+    'clock-time',
+    'cpu-time',
+    'fuel',
+    'bytes-out',
+  ],
   instances: [
     'base-fee',
     'requests',

@@ -14,12 +14,22 @@ export interface Usage {
   readonly startupUs: bigint;
   readonly runUs: bigint;
   readonly cpuUs: bigint;
+  readonly fuelUsed: bigint;
   readonly memoryByteUs: bigint;
   readonly bytesIn: bigint;
   readonly bytesOut: bigint;
 }
 
-const SUMS = ['queueUs', 'startupUs', 'runUs', 'cpuUs', 'memoryByteUs', 'bytesIn', 'bytesOut'] as const;
+const SUMS = [
+  'queueUs',
+  'startupUs',
+  'runUs',
+  'cpuUs',
+  'fuelUsed',
+  'memoryByteUs',
+  'bytesIn',
+  'bytesOut',
+] as const;
 type SumName = (typeof SUMS)[number];
 
 /** Adds records up. */
@@ -32,6 +42,7 @@ export class UsageMeter {
     startupUs: new ExactSum(),
     runUs: new ExactSum(),
     cpuUs: new ExactSum(),
+    fuelUsed: new ExactSum(),
     memoryByteUs: new ExactSum(),
     bytesIn: new ExactSum(),
     bytesOut: new ExactSum(),
@@ -46,6 +57,8 @@ export class UsageMeter {
     sums.startupUs.add(record.startupUs);
     sums.runUs.add(record.runUs);
     sums.cpuUs.add(record.cpuUs);
+    // Larger numbers than one addend may be.
+    sums.fuelUsed.addProduct(record.fuelUsed, 1);
     sums.memoryByteUs.addProduct(record.memoryBytesPeak, occupiedUs(record));
     sums.bytesIn.add(record.bytesIn);
     sums.bytesOut.add(record.bytesOut);
@@ -79,6 +92,7 @@ export interface UsageReport {
   readonly executions: number;
   readonly usageGbSeconds: number;
   readonly cpuMs: number;
+  readonly fuelUsed: number;
   readonly queueMs: number;
   readonly startupMs: number;
   readonly runMs: number;
@@ -96,6 +110,7 @@ export function reportUsage(usage: Usage): UsageReport {
     executions: usage.executions,
     usageGbSeconds: Number(formatQuotient(usage.memoryByteUs, BigInt(BYTES_PER_GB) * BigInt(US_PER_S), 12)),
     cpuMs: inMs(usage.cpuUs),
+    fuelUsed: Number(usage.fuelUsed),
     queueMs: inMs(usage.queueUs),
     startupMs: inMs(usage.startupUs),
     runMs: inMs(usage.runUs),

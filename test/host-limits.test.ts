@@ -98,7 +98,7 @@ describe('a guest without checks', () => {
     const module = await fromText(
       '(module (import "ebb" "limits" (memory 1)) (memory (export "m") 1) (func (export "grow") (result i32) (memory.grow 1 (i32.const 2))))',
     );
-    const { bytes, guard } = guardModule(module, true);
+    const { bytes, guard } = guardModule(module, { canPool: true, countsFuel: false });
     expect(guard).toBeUndefined();
     const limited = new WebAssembly.Module(limitMemory(bytes, 2 * 65_536));
     const imports = { ebb: { limits: new WebAssembly.Memory({ initial: 1 }) } };

@@ -1,6 +1,6 @@
 /** Worker for tests: runs guests that never return, one after the other, until their cells stop them. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { LimitCells } from '../host/component/limit-cells.ts';
+import { LimitCells, ROOM_NUMBERS } from '../host/component/limit-cells.ts';
 import { instantiated, outcomeOf, type Rewritten } from './instrument-kit.ts';
 
 /** A guest to run, as which execution, and whether that was stopped before. */
@@ -13,7 +13,7 @@ export interface ToGuestWorker {
 const cells = new LimitCells(workerData as WebAssembly.Memory);
 
 parentPort?.on('message', ({ guest, execution, stop }: ToGuestWorker) => {
-  cells.enter(execution, () => stop);
+  cells.enter(execution, new BigInt64Array(ROOM_NUMBERS), () => stop);
   const host = {
     begun: () => parentPort?.postMessage({ type: 'begun' }),
     nothing: () => undefined,

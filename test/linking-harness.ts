@@ -57,7 +57,7 @@ export interface Runnable {
 
 /** A component's plan, as if it had been read from disk. */
 export async function loadedPlan(component: Uint8Array, linking: Linking): Promise<LoadedPlan> {
-  const { plan, files } = await makePlan(component, MEMORY_BYTES_MAX, linking);
+  const { plan, files } = await makePlan(component, MEMORY_BYTES_MAX, { preferred: linking });
   const script = plan.linking === 'generated' ? files.find(({ name }) => name === plan.script) : undefined;
   const modules = files.filter(({ name }) => plan.modules.includes(name));
   return { plan, script: script ? Buffer.from(script.bytes).toString() : '', modules };

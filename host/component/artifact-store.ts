@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { CodedError } from '../../metering/errors.ts';
 import { type LinkPlan, PLAN_FORMAT, versionOf } from './plan.ts';
-import type { Planned, Planner } from './planner.ts';
+import type { Planned, Planner, PlanQuestion } from './planner.ts';
 
 /** A plan with the content of its files. */
 export interface LoadedPlan {
@@ -17,6 +17,14 @@ export interface LoadedPlan {
   readonly script: string;
   readonly modules: readonly { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
 }
+
+/** What is planned: which component, and whether its code is to count fuel. Each has a plan of its own. */
+export interface Variant {
+  readonly version: string;
+  readonly countsFuel: boolean;
+}
+
+const FUEL_SUFFIX = '.fuel';
 
 /** A plan on disk: with the hashes of its files, and under a hash of its own. */
 interface SealedPlan {
@@ -80,14 +88,15 @@ export class ArtifactStore {
     isUsed: (version: string) => boolean,
   ): Promise<ArtifactStore> {
     const store = new ArtifactStore(dataDir, planner, memoryBytesMax);
-    for (const [folder, suffix] of [
-      [store.#artifacts, '.wasm'],
-      [store.#plans, ''],
+    for (const [folder, suffixes] of [
+      [store.#artifacts, ['.wasm']],
+      [store.#plans, [FUEL_SUFFIX, '']],
     ] as const) {
       await mkdir(folder, { recursive: true });
       for (const name of await readdir(folder)) {
-        const isKept = name.endsWith(suffix) && isUsed(name.slice(0, name.length - suffix.length));
-        if (!isKept) await rm(join(folder, name), { recursive: true, force: true });
+        const suffix = suffixes.find((each) => name.endsWith(each));
+        if (suffix === undefined || !isUsed(name.slice(0, name.length - suffix.length)))
+          await rm(join(folder, name), { recursive: true, force: true });
       }
     }
     return store;
@@ -95,13 +104,12 @@ export class ArtifactStore {
 
   /**
    * Plans a component and keeps both; the component is on disk before it returns.
-   * @param memoryBytesMax what its memories must not start larger than.
    * @throws CodedError `component-*`
    */
-  async add(bytes: Uint8Array, memoryBytesMax: number): Promise<LinkPlan> {
-    const planned = await this.#planner.plan({ bytes, memoryBytesMax });
+  async add(bytes: Uint8Array, choice: Omit<PlanQuestion, 'bytes'>): Promise<LinkPlan> {
+    const planned = await this.#planner.plan({ bytes, ...choice });
     await writeDurably(this.#artifacts, `${planned.plan.version}.wasm`, bytes);
-    await this.#writePlan(planned);
+    await this.#writePlan(planned, choice.countsFuel);
     return planned.plan;
   }
 
@@ -114,24 +122,31 @@ export class ArtifactStore {
    * Reads a plan, and makes it again from the component where that fails.
    * @throws CodedError `internal` when the component itself is gone or was changed.
    */
-  async load(version: string): Promise<LoadedPlan> {
+  async load(variant: Variant): Promise<LoadedPlan> {
+    const { version, countsFuel } = variant;
     try {
-      return await this.#readPlan(version);
+      return await this.#readPlan(variant);
     } catch {
       const bytes = await this.#readArtifact(version);
       if (!bytes) {
         const message = `the component ${version} is missing from the data folder or was changed; deploy it again`;
         throw new CodedError('internal', message);
       }
-      await this.#writePlan(await this.#planner.plan({ bytes, memoryBytesMax: this.#memoryBytesMax }));
-      return this.#readPlan(version);
+      const question = { bytes, memoryBytesMax: this.#memoryBytesMax, countsFuel };
+      await this.#writePlan(await this.#planner.plan(question), countsFuel);
+      return this.#readPlan(variant);
     }
   }
 
   /** Forgets a component that no function uses. */
   async remove(version: string): Promise<void> {
     await rm(join(this.#artifacts, `${version}.wasm`), { force: true });
-    await rm(join(this.#plans, version), { recursive: true, force: true });
+    for (const countsFuel of [false, true])
+      await rm(this.#folderOf({ version, countsFuel }), { recursive: true, force: true });
+  }
+
+  #folderOf({ version, countsFuel }: Variant): string {
+    return join(this.#plans, countsFuel ? version + FUEL_SUFFIX : version);
   }
 
   async #readArtifact(version: string): Promise<Uint8Array | undefined> {
@@ -140,14 +155,15 @@ export class ArtifactStore {
   }
 
   /** Throws whenever anything is not as it was written: code that runs guests is not taken on trust. */
-  async #readPlan(version: string): Promise<LoadedPlan> {
-    const folder = join(this.#plans, version);
+  async #readPlan(variant: Variant): Promise<LoadedPlan> {
+    const folder = this.#folderOf(variant);
     const text = await readFile(join(folder, 'plan.json'), 'utf8');
     const sealEnd = text.indexOf('\n');
     const sealed = text.slice(sealEnd + 1);
     if (text.slice(0, sealEnd) !== sha256(sealed)) throw new Error('a damaged plan');
     const { plan, hashes } = JSON.parse(sealed) as SealedPlan;
-    if (plan.format !== PLAN_FORMAT || plan.version !== version) throw new Error('a plan of another build');
+    if (plan.format !== PLAN_FORMAT || plan.version !== variant.version)
+      throw new Error('a plan of another build');
     const read = async (name: string): Promise<Uint8Array<ArrayBuffer>> => {
       const bytes = await readFile(join(folder, name));
       if ((await fileHash(bytes)) !== hashes[name]) throw new Error(`a damaged file ${name}`);
@@ -164,8 +180,8 @@ export class ArtifactStore {
   }
 
   /** The whole folder appears at once, so a reader never meets half a plan. */
-  async #writePlan({ plan, files }: Planned): Promise<void> {
-    const folder = join(this.#plans, plan.version);
+  async #writePlan({ plan, files }: Planned, countsFuel: boolean): Promise<void> {
+    const folder = this.#folderOf({ version: plan.version, countsFuel });
     const temporary = `${folder}.${this.#unique++}`;
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary);

@@ -30,14 +30,19 @@ export interface GuardedModule {
   readonly pooled: MemoryType | undefined;
 }
 
-const GUARDS: GuardOptions = { deadline: true, fuel: false, growth: true };
+export interface GuardChoice {
+  /** Whether its instances may take their memory from a pool. */
+  readonly canPool: boolean;
+  /** Whether its code counts the fuel that it uses, and keeps a limit of that. */
+  readonly countsFuel: boolean;
+}
 
-/** @param canPool whether its instances may take their memory from a pool. */
-export function guardModule(module: Uint8Array, canPool: boolean): GuardedModule {
+export function guardModule(module: Uint8Array, { canPool, countsFuel }: GuardChoice): GuardedModule {
+  const guards: GuardOptions = { deadline: true, fuel: countsFuel, growth: true };
   const imported = canPool ? importMemory(module) : undefined;
   const pooled = imported?.memory;
   const bytes = imported?.bytes ?? new Uint8Array(module);
-  const result = instrument(bytes, GUARDS);
+  const result = instrument(bytes, guards);
   if (!result.ok) return { bytes, guard: undefined, pooled };
   const { memories, tableElements } = result;
   return { bytes: result.module, guard: { memories, tableElements }, pooled };

@@ -17,6 +17,12 @@ export const FUEL_OFFSET = 8;
 /** A signed 64-bit number, never below 0: bytes that memories and tables may still grow by. */
 export const GROWTH_OFFSET = 16;
 
+/** What one execution has left of its fuel and its room to grow, kept while its thread is in another. */
+export type RunRoom = BigInt64Array;
+/** Places in it, in the order of the cells. */
+export const ROOM = { fuel: 0, growthBytes: 1 } as const;
+export const ROOM_NUMBERS = 2;
+
 /** One page of 64 KiB, the least that a memory can be. */
 const PAGES = 1;
 
@@ -29,22 +35,25 @@ export const stopReasonOf = (number: number): StopReason | undefined => REASONS[
 export class LimitCells {
   readonly memory: WebAssembly.Memory;
   readonly #words: Int32Array;
-  readonly #fuel: BigInt64Array;
-  readonly #growth: BigInt64Array;
+  readonly #room: RunRoom;
+  /** Of the execution that the thread is in. */
+  #current: RunRoom | undefined;
 
   /** @param memory cells that another thread has made; without it, new ones. */
   constructor(memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared: true })) {
     this.memory = memory;
     this.#words = new Int32Array(memory.buffer, STOP_OFFSET, 1);
-    this.#fuel = new BigInt64Array(memory.buffer, FUEL_OFFSET, 1);
-    this.#growth = new BigInt64Array(memory.buffer, GROWTH_OFFSET, 1);
+    this.#room = new BigInt64Array(memory.buffer, FUEL_OFFSET, ROOM_NUMBERS);
   }
 
   /**
    * The thread goes into an execution.
+   * @param room what that one has left, and will have when the thread leaves it.
    * @param stoppedFor looks whether that one has been stopped before; whoever stops it says so before it stops here.
    */
-  enter(execution: number, stoppedFor: () => number): void {
+  enter(execution: number, room: RunRoom, stoppedFor: () => number): void {
+    this.#room.set(room);
+    this.#current = room;
     Atomics.store(this.#words, 0, wordOf(execution));
     const reason = stoppedFor();
     if (reason !== 0) Atomics.or(this.#words, 0, reason);
@@ -53,6 +62,8 @@ export class LimitCells {
   /** The thread leaves the execution it was in. */
   leave(): void {
     Atomics.store(this.#words, 0, 0);
+    this.#current?.set(this.#room);
+    this.#current = undefined;
   }
 
   /** Makes the execution trap soon if the thread is in it now. */
@@ -73,19 +84,19 @@ export class LimitCells {
 
   /** How much a guest may still use; below 0 once it has used more. */
   get fuelLeft(): bigint {
-    return this.#fuel[0] as bigint;
+    return this.#room[ROOM.fuel] as bigint;
   }
 
   set fuelLeft(fuel: bigint) {
-    this.#fuel[0] = fuel;
+    this.#room[ROOM.fuel] = fuel;
   }
 
   /** By how many bytes memories and tables may still grow, all together. */
   get growthBytesLeft(): number {
-    return Number(this.#growth[0]);
+    return Number(this.#room[ROOM.growthBytes]);
   }
 
   set growthBytesLeft(bytes: number) {
-    this.#growth[0] = BigInt(bytes);
+    this.#room[ROOM.growthBytes] = BigInt(bytes);
   }
 }

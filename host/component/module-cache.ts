@@ -3,7 +3,7 @@
  * happens once however many requests wait for it.
  */
 import { CodedError } from '../../metering/errors.ts';
-import type { ArtifactStore, LoadedPlan } from './artifact-store.ts';
+import type { ArtifactStore, LoadedPlan, Variant } from './artifact-store.ts';
 import type { MemoryType } from './import-memory.ts';
 import { limitMemory } from './limit-memory.ts';
 import type { LinkInput } from './link.ts';
@@ -11,12 +11,18 @@ import { checkStartSizes, pagesIn } from './memory-budget.ts';
 
 /** What a worker needs to make instances of one component. */
 export interface CompiledComponent extends LinkInput {
-  /** Its version and the memory limit that its modules carry: what tells it from others. */
+  /** Its version, the memory limit that its modules carry and whether they count fuel: what tells it from others. */
   readonly key: string;
   readonly codeBytes: number;
 }
 
-const keyOf = (version: string, memoryBytesMax: number): string => `${version}/${memoryBytesMax}`;
+/** A component as a function runs it. */
+export interface Runnable extends Variant {
+  readonly memoryBytesMax: number;
+}
+
+export const keyOf = ({ version, countsFuel, memoryBytesMax }: Runnable): string =>
+  `${version}/${memoryBytesMax}${countsFuel ? '/fuel' : ''}`;
 
 /**
  * Compiles core modules that were rewritten when they were planned; nothing here takes long but what the engine does in
@@ -38,9 +44,11 @@ export async function compileModules(
     compiled[name] = await WebAssembly.compile(isBounded ? bytes : limitMemory(bytes, memoryBytesMax));
     codeBytes += bytes.length;
   }
-  const key = keyOf(plan.version, memoryBytesMax);
+  const key = keyOf({ ...plan, memoryBytesMax });
   return { key, plan, script, modules: compiled, memories, memoryBytesMax, codeBytes };
 }
+
+const NO_FUEL = 'expected code whose fuel can be counted, got some that cannot have checks';
 
 const bounded = ({ pagesInitial, pagesMax }: MemoryType, bytesMax: number): MemoryType => ({
   pagesInitial,
@@ -49,7 +57,6 @@ const bounded = ({ pagesInitial, pagesMax }: MemoryType, bytesMax: number): Memo
 
 interface Entry {
   readonly version: string;
-  readonly memoryBytesMax: number;
   readonly compiled: Promise<CompiledComponent>;
   codeBytes: number;
 }
@@ -71,9 +78,9 @@ export class ModuleCache {
     this.#onEvict = options.onEvict;
   }
 
-  /** Whether a request for this version under this memory limit would find it compiled, or about to be. */
-  has(version: string, memoryBytesMax: number): boolean {
-    return this.#entries.has(keyOf(version, memoryBytesMax));
+  /** Whether a request for it would find it compiled, or about to be. */
+  has(runnable: Runnable): boolean {
+    return this.#entries.has(keyOf(runnable));
   }
 
   /** Whether what was compiled under this key is still kept. */
@@ -81,16 +88,16 @@ export class ModuleCache {
     return this.#entries.has(key);
   }
 
-  get(version: string, memoryBytesMax: number): Promise<CompiledComponent> {
-    const key = keyOf(version, memoryBytesMax);
+  get(runnable: Runnable): Promise<CompiledComponent> {
+    const key = keyOf(runnable);
     const known = this.#entries.get(key);
     if (known) {
       this.#entries.delete(key);
       this.#entries.set(key, known);
       return known.compiled;
     }
-    const compiled = this.#compile(version, memoryBytesMax);
-    const entry: Entry = { version, memoryBytesMax, compiled, codeBytes: 0 };
+    const compiled = this.#compile(runnable);
+    const entry: Entry = { version: runnable.version, compiled, codeBytes: 0 };
     this.#entries.set(key, entry);
     compiled.then(
       ({ codeBytes }) => this.#account(key, entry, codeBytes),
@@ -100,12 +107,13 @@ export class ModuleCache {
   }
 
   /**
-   * Lets a component go under every memory limit that no function runs it with any more. Once it resolves, nobody
-   * reads the component's files on their account.
+   * Lets a component go in every form that no function runs it in any more. Once it resolves, nobody reads the
+   * component's files on their account.
+   * @param keysUsed of those that stay.
    */
-  async forget(version: string, memoryLimitsUsed: ReadonlySet<number>): Promise<void> {
+  async forget(version: string, keysUsed: ReadonlySet<string>): Promise<void> {
     const unused = [...this.#entries].filter(
-      ([, entry]) => entry.version === version && !memoryLimitsUsed.has(entry.memoryBytesMax),
+      ([key, entry]) => entry.version === version && !keysUsed.has(key),
     );
     for (const [key, entry] of unused) {
       await entry.compiled.catch(() => undefined);
@@ -113,9 +121,12 @@ export class ModuleCache {
     }
   }
 
-  async #compile(version: string, memoryBytesMax: number): Promise<CompiledComponent> {
+  async #compile(runnable: Runnable): Promise<CompiledComponent> {
+    const { version, countsFuel, memoryBytesMax } = runnable;
     try {
-      return await compileModules(await this.#store.load(version), memoryBytesMax);
+      const loaded = await this.#store.load(runnable);
+      if (countsFuel && !loaded.plan.countsFuel) throw new CodedError('component-invalid', NO_FUEL);
+      return await compileModules(loaded, memoryBytesMax);
     } catch (thrown) {
       if (!(thrown instanceof CodedError) || thrown.code !== 'component-invalid') throw thrown;
       // What was deployed under a larger limit is not the fault of the caller who meets it now.

@@ -4,9 +4,9 @@ import { asCodedError } from '../../metering/errors.ts';
 import { makePlan } from './plan.ts';
 import type { PlanAnswer, PlanQuestion } from './planner.ts';
 
-async function answer({ bytes, memoryBytesMax }: PlanQuestion): Promise<PlanAnswer> {
+async function answer({ bytes, memoryBytesMax, ...choice }: PlanQuestion): Promise<PlanAnswer> {
   try {
-    return { ok: true, ...(await makePlan(bytes, memoryBytesMax)) };
+    return { ok: true, ...(await makePlan(bytes, memoryBytesMax, choice)) };
   } catch (thrown) {
     const { code, message, details } = asCodedError(thrown);
     return details === undefined ? { ok: false, code, message } : { ok: false, code, message, details };

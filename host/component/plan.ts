@@ -7,7 +7,14 @@ import { CodedError } from '../../metering/errors.ts';
 import { checkContract } from './contract.ts';
 import { type DirectPlan, planDirect } from './direct-plan.ts';
 import { generatedFiles, type PlannedFile } from './generated-plan.ts';
-import { type Deadlines, deadlinesOf, type Guard, type GuardedModule, guardModule } from './guard-module.ts';
+import {
+  type Deadlines,
+  deadlinesOf,
+  type Guard,
+  type GuardChoice,
+  type GuardedModule,
+  guardModule,
+} from './guard-module.ts';
 import type { MemoryType } from './import-memory.ts';
 import { checkStartSizes } from './memory-budget.ts';
 import { parseComponent } from './parse.ts';
@@ -16,7 +23,7 @@ import { parseComponent } from './parse.ts';
  * Raised whenever plans of an older build of Ebb must not be used any more. Core modules are kept with guards in their
  * code, so that every change to those counts, too.
  */
-export const PLAN_FORMAT = 4;
+export const PLAN_FORMAT = 5;
 
 interface PlanBase {
   readonly format: typeof PLAN_FORMAT;
@@ -26,6 +33,8 @@ interface PlanBase {
   readonly exports: readonly string[];
   /** How a guest that does not return is stopped. */
   readonly deadlines: Deadlines;
+  /** Whether the code of all modules counts fuel. Never with deadlines by `thread`. */
+  readonly countsFuel: boolean;
   /** Files with the core modules, rewritten to what runs. */
   readonly modules: readonly string[];
   /** The memory that a module imports since it was rewritten, as it declared it; by its file. */
@@ -57,9 +66,9 @@ export function versionOf(bytes: Uint8Array): string {
 }
 
 /** @throws CodedError `component-invalid` for a module that the engine does not take. */
-async function guarded(file: PlannedFile, linking: LinkPlan['linking']): Promise<GuardedModule> {
+async function guarded(file: PlannedFile, choice: GuardChoice): Promise<GuardedModule> {
   try {
-    const made = guardModule(file.bytes, linking === 'direct');
+    const made = guardModule(file.bytes, choice);
     await WebAssembly.compile(made.bytes);
     return made;
   } catch (thrown) {
@@ -122,16 +131,22 @@ async function withGenerator(bytes: Uint8Array, base: Base, direct: Direct): Pro
   };
 }
 
+export interface PlanChoice {
+  /** Whether its code is to count fuel, where it can. */
+  readonly countsFuel?: boolean;
+  /** How it is linked where both ways are open; where directly is not, the other way it is. */
+  readonly preferred?: LinkPlan['linking'];
+}
+
 /**
  * Plans a component and checks all of it.
  * @param memoryBytesMax what its memories and tables must not start larger than.
- * @param preferred how it is linked where both ways are open; where directly is not, the other way it is.
  * @throws CodedError `component-*`, naming what was expected and what came.
  */
 export async function makePlan(
   bytes: Uint8Array,
   memoryBytesMax: number,
-  preferred: LinkPlan['linking'] = 'direct',
+  { countsFuel = false, preferred = 'direct' }: PlanChoice = {},
 ): Promise<Made> {
   const outline = parseComponent(bytes);
   checkContract(outline);
@@ -142,18 +157,21 @@ export async function makePlan(
     imports: outline.imports,
     exports: outline.exports,
     deadlines: 'checks',
+    countsFuel: false,
     memories: {},
     guards: {},
   } as const;
   const direct = preferred === 'direct' ? directly(bytes, base) : { unfit: 'it was not asked for' };
   const isProven = 'isProven' in direct && direct.isProven;
-  const made = await withGuards(isProven ? direct : await withGenerator(bytes, base, direct));
+  const unguarded = isProven ? direct : await withGenerator(bytes, base, direct);
+  const made = await withGuards(unguarded, countsFuel);
   checkStartSizes(made.plan, memoryBytesMax);
   return made;
 }
 
 /** The same with its core modules rewritten. */
-async function withGuards({ plan, files }: Made): Promise<Made> {
+async function withGuards({ plan, files }: Made, countsFuel: boolean): Promise<Made> {
+  const choice = { canPool: plan.linking === 'direct', countsFuel };
   const memories: Record<string, MemoryType> = {};
   const guards: Record<string, Guard> = {};
   const modules: GuardedModule[] = [];
@@ -164,11 +182,13 @@ async function withGuards({ plan, files }: Made): Promise<Made> {
       rewritten.push(file);
       continue;
     }
-    const made = await guarded(file, plan.linking);
+    const made = await guarded(file, choice);
     if (made.pooled) memories[name] = made.pooled;
     if (made.guard) guards[name] = made.guard;
     modules.push(made);
     rewritten.push({ name, bytes: made.bytes });
   }
-  return { plan: { ...plan, memories, guards, deadlines: deadlinesOf(modules) }, files: rewritten };
+  const deadlines = deadlinesOf(modules);
+  const kept = { memories, guards, deadlines, countsFuel: countsFuel && deadlines === 'checks' };
+  return { plan: { ...plan, ...kept }, files: rewritten };
 }

@@ -13,6 +13,7 @@ import type { LinkPlan } from './plan.ts';
 export interface PlanQuestion {
   readonly bytes: Uint8Array;
   readonly memoryBytesMax: number;
+  readonly countsFuel: boolean;
 }
 
 export interface Planned {

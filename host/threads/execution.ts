@@ -2,9 +2,9 @@
  * One execution as the serving thread sees it: what it reads from the slot becomes events, what others ask of it
  * becomes frames. Knows no HTTP and no queue; when it has to stop is decided by limit-watch.ts.
  */
-import { OUTCOMES } from '../../metering/execution.ts';
+import { OUTCOMES, type Outcome } from '../../metering/execution.ts';
 import { WINDOW_BYTES } from '../body-window.ts';
-import type { StopReason } from '../component/limit-cells.ts';
+import { ROOM, type StopReason } from '../component/limit-cells.ts';
 import type { CompiledComponent } from '../component/module-cache.ts';
 import type { OutboundEvents, OutboundExchange } from '../outbound-exchange.ts';
 import type { RunLimits } from '../run-limits.ts';
@@ -60,7 +60,14 @@ export class Execution implements RunControl {
   readonly slot: SharedSlot;
   readonly order: ExecutionOrder;
   /** The thread that has the slot. */
-  thread: { ring(): void; remove(execution: Execution): void; isStuck: boolean } | undefined;
+  thread:
+    | {
+        ring(): void;
+        remove(execution: Execution): void;
+        fuelLeftOf(execution: Execution): bigint;
+        isStuck: boolean;
+      }
+    | undefined;
   /** Which limit it was stopped for. */
   stopped: StopReason | undefined;
   /** By `performance.now()`: when its processor time is to be looked at again, and its thread to be given up. */
@@ -86,6 +93,7 @@ export class Execution implements RunControl {
   constructor(slot: SharedSlot, order: ExecutionOrder, onDone: (result: RunResult) => void) {
     const { words, inBytes, outBytes } = slot;
     slot.clear();
+    slot.room[ROOM.fuel] = BigInt(order.limits.fuelMax);
     this.slot = slot;
     this.order = order;
     this.#onDone = onDone;
@@ -185,7 +193,8 @@ export class Execution implements RunControl {
     const runUs = startedMs === 0 ? 0 : Math.ceil((performance.now() - startedMs) * 1_000);
     // What its memory had grown to is lost with the thread; the limit is what it cannot have passed.
     const { memoryBytesMax: memoryBytesPeak } = this.order.limits;
-    const used = { startupUs: 0, runUs, cpuUs: Math.min(cpuUs ?? runUs, runUs), memoryBytesPeak };
+    const fuelUsed = this.#fuelUsed(this.thread?.fuelLeftOf(this));
+    const used = { startupUs: 0, runUs, cpuUs: Math.min(cpuUs ?? runUs, runUs), fuelUsed, memoryBytesPeak };
     this.#done({ ...result, ...used, startedAtMs: performance.timeOrigin + startedMs, log: this.#log });
   }
 
@@ -249,22 +258,43 @@ export class Execution implements RunControl {
   }
 
   #finished(bytes: Buffer): void {
-    const { used, outcome } = this.slot;
+    const { used, room } = this.slot;
+    const fuelLeft = room[ROOM.fuel] as bigint;
     const startupUs = used[USED.startupUs] as number;
     const runUs = used[USED.runUs] as number;
     // The kernel counts in ticks: what it adds at once may belong to the time before.
     const cpuUs = Math.min(Math.ceil(used[USED.cpuUs] as number), startupUs + runUs);
     const error = bytes.length === 0 ? undefined : (JSON.parse(bytes.toString('utf8')) as RunResult['error']);
     this.#done({
-      outcome: OUTCOMES[outcome] as RunResult['outcome'],
-      ...(error && { error }),
+      ...this.#inViewOfFuel(OUTCOMES[this.slot.outcome] as Outcome, error, fuelLeft),
       startedAtMs: used[USED.startedAtMs] as number,
       startupUs,
       runUs,
       cpuUs,
+      fuelUsed: this.#fuelUsed(fuelLeft),
       memoryBytesPeak: used[USED.memoryBytesPeak] as number,
       log: this.#log,
     });
+  }
+
+  #fuelUsed(left: bigint | undefined): number {
+    const { fuelMax } = this.order.limits;
+    if (fuelMax === 0 || left === undefined) return 0;
+    return Math.min(Number(BigInt(fuelMax) - left), Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Whatever else ended a guest that was out of fuel: it would have come no further on any machine. */
+  #inViewOfFuel(
+    outcome: Outcome,
+    error: RunResult['error'],
+    fuelLeft: bigint,
+  ): Pick<RunResult, 'outcome' | 'error'> {
+    const { fuelMax } = this.order.limits;
+    if (fuelMax > 0 && fuelLeft < 0n && (outcome === 'trap' || outcome === 'time-limit')) {
+      const message = `the guest used more fuel than its limit of ${fuelMax}`;
+      return { outcome: 'fuel-limit', error: { code: 'guest-fuel-limit', message } };
+    }
+    return error ? { outcome, error } : { outcome };
   }
 
   #done(result: RunResult): void {

@@ -45,6 +45,8 @@ export interface RunResult {
   readonly startupUs: number;
   readonly runUs: number;
   readonly cpuUs: number;
+  /** 0 where fuel is not counted. */
+  readonly fuelUsed: number;
   readonly memoryBytesPeak: number;
   /** What the guest wrote to stdout and stderr, cut at a limit. */
   readonly log: string;

@@ -4,6 +4,8 @@
  * Knows places and who may write them, nothing of what the frames say.
  */
 
+import { ROOM_NUMBERS, type RunRoom } from '../component/limit-cells.ts';
+
 /** Executions that can be under way at once, on all threads together. */
 export const SLOTS_MAX = 512;
 /** Bytes of one ring; a power of two. */
@@ -54,7 +56,8 @@ export const USED = {
   startedAtMs: 5,
 } as const;
 const USED_NUMBERS = 8;
-const SLOT_HEADER_BYTES = SLOT_WORDS * 4 + USED_NUMBERS * 8;
+const NUMBERS_BYTES = SLOT_WORDS * 4 + USED_NUMBERS * 8;
+const SLOT_HEADER_BYTES = NUMBERS_BYTES + ROOM_NUMBERS * 8;
 const SLOT_BYTES = SLOT_HEADER_BYTES + 2 * RING_BYTES;
 
 /** Words before the slots: whether the serving thread wants a message, and which slots have news for it. */
@@ -70,6 +73,8 @@ export class SharedSlot {
   readonly index: number;
   readonly words: Int32Array;
   readonly used: Float64Array;
+  /** What is left of its fuel and of its room to grow, while its thread is not in it. */
+  readonly room: RunRoom;
   readonly inBytes: Buffer;
   readonly outBytes: Buffer;
 
@@ -78,6 +83,7 @@ export class SharedSlot {
     this.index = index;
     this.words = new Int32Array(memory, at, SLOT_WORDS);
     this.used = new Float64Array(memory, at + SLOT_WORDS * 4, USED_NUMBERS);
+    this.room = new BigInt64Array(memory, at + NUMBERS_BYTES, ROOM_NUMBERS);
     this.inBytes = Buffer.from(memory, at + SLOT_HEADER_BYTES, RING_BYTES);
     this.outBytes = Buffer.from(memory, at + SLOT_HEADER_BYTES + RING_BYTES, RING_BYTES);
   }
@@ -90,6 +96,7 @@ export class SharedSlot {
   clear(): void {
     this.words.fill(0, 1);
     this.used.fill(0);
+    this.room.fill(0n);
     this.used[USED.sliceCpuUs] = -1;
   }
 

@@ -1,6 +1,6 @@
 /** One worker thread as the pool sees it: what it has loaded, which executions are on it, and how it ends. */
 import { Worker } from 'node:worker_threads';
-import { LimitCells, type StopReason } from '../component/limit-cells.ts';
+import { LimitCells, ROOM, type StopReason } from '../component/limit-cells.ts';
 import type { CompiledComponent } from '../component/module-cache.ts';
 import { siblingModule } from '../sibling-module.ts';
 import type { Execution } from './execution.ts';
@@ -160,6 +160,11 @@ export class GuestThread {
     if (!this.#cells.isIn(slot.index) || sliceUs < 0) return beforeUs;
     const { user, system } = await this.#worker.cpuUsage();
     return beforeUs + Math.max(0, user + system - sliceUs);
+  }
+
+  /** What is left of the fuel of one of its executions by now. */
+  fuelLeftOf({ slot }: Execution): bigint {
+    return this.#cells.isIn(slot.index) ? this.#cells.fuelLeft : (slot.room[ROOM.fuel] as bigint);
   }
 
   /** Ends the thread, and with it all that is on it. */

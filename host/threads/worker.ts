@@ -86,7 +86,7 @@ class GuestThread {
     this.#turn = port;
     const { slot } = port;
     slot.used[USED.sliceCpuUs] = cpuNowUs();
-    this.#cells.enter(slot.index, () => slot.stopReason);
+    this.#cells.enter(slot.index, slot.room, () => slot.stopReason);
   }
 
   #endTurn(port: SharedPort): void {

@@ -62,6 +62,7 @@ export class Arrivals {
       startupUs: 0,
       runUs: 0,
       cpuUs: 0,
+      fuelUsed: 0,
       memoryBytesPeak: limit,
       memoryBytesLimit: limit,
       bytesIn: 0,
@@ -165,6 +166,7 @@ export class Arrivals {
     const { record } = this;
     const { versions } = this.#head;
     record.version = versions[columns.versionIndex?.[at] ?? 0] ?? '';
+    record.fuelUsed = columns.fuelUsed?.[at] ?? 0;
     record.bytesIn = columns.bytesIn?.[at] ?? 0;
     record.bytesOut = columns.bytesOut?.[at] ?? 0;
     record.httpStatus = columns.httpStatus?.[at] ?? STATUS_OK;
@@ -186,6 +188,7 @@ export function refuse(record: MutableRecord, httpStatus: number): MutableRecord
   record.startupUs = 0;
   record.runUs = 0;
   record.cpuUs = 0;
+  record.fuelUsed = 0;
   record.bytesOut = 0;
   record.outcome = 'rejected';
   record.httpStatus = httpStatus;

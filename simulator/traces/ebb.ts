@@ -73,6 +73,7 @@ function addRecord(builder: TraceBuilder, record: ExecutionRecord, place: Place)
   row.queueUs = record.queueUs;
   row.startupUs = record.startupUs;
   row.cpuUs = record.cpuUs;
+  row.fuelUsed = record.fuelUsed;
   row.memoryBytesPeak = record.memoryBytesPeak;
   row.memoryBytesLimit = record.memoryBytesLimit;
   row.bytesIn = record.bytesIn;

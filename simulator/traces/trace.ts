@@ -9,6 +9,7 @@ export const OPTIONAL_COLUMNS = [
   'queueUs',
   'startupUs',
   'cpuUs',
+  'fuelUsed',
   'memoryBytesPeak',
   'memoryBytesLimit',
   'bytesIn',

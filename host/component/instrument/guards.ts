@@ -3,6 +3,7 @@
 import { encodeU32 } from '../binary.ts';
 import { FUEL_OFFSET, GROWTH_OFFSET, STOP_OFFSET } from '../limit-cells.ts';
 import { signedLeb } from './byte-sink.ts';
+import { BYTES_PER_FUEL_LOG2, type RangeUnit } from './fuel-costs.ts';
 import { OP } from './opcodes.ts';
 
 /** Which limits the code of a module is to keep. */
@@ -16,6 +17,12 @@ export interface GuardOptions {
 /** What grows: a memory or a table, with sizes of 32 or 64 bits. */
 export interface Growth {
   readonly unit: 'page' | 'element';
+  readonly isLong: boolean;
+}
+
+/** A range of memory, table or array that is worked on: what its length counts, in 32 or 64 bits. */
+export interface Range {
+  readonly unit: RangeUnit;
   readonly isLong: boolean;
 }
 
@@ -82,6 +89,23 @@ export class Guards {
     return code;
   }
 
+  /** Before an instruction that works on a range, whose length is on the stack: takes fuel for it, and looks. */
+  chargeRange({ unit, isLong }: Range, local: number): number[] {
+    const index = encodeU32(local);
+    const length = [OP.localGet, ...index, ...(isLong ? [] : [OP.i64ExtendUnsigned])];
+    return [
+      OP.localTee,
+      ...index,
+      ...this.#takeFuel(unit === 'byte' ? inFuel(length) : length),
+      ...this.check,
+    ];
+  }
+
+  /** @param amount code that leaves it on the stack, in 64 bits. */
+  #takeFuel(amount: readonly number[]): number[] {
+    return [...ADDRESS_ZERO, ...this.#loadFuel, ...amount, OP.i64Sub, ...this.#storeFuel];
+  }
+
   /** Before an instruction that grows something: asks for as much as nobody has where there is not enough room. */
   beforeGrowth({ unit, isLong }: Growth, { asked }: GrowthLocals): number[] {
     const local = encodeU32(asked);
@@ -106,7 +130,10 @@ export class Guards {
       ...signedLeb(bytesOf(unit)),
       OP.i64Multiply,
     ];
-    const take = [...ADDRESS_ZERO, ...this.#loadGrowth, ...used, OP.i64Sub, ...this.#storeGrowth];
+    const take = [
+      ...[...ADDRESS_ZERO, ...this.#loadGrowth, ...used, OP.i64Sub, ...this.#storeGrowth],
+      ...(this.hasFuel ? this.#takeFuel(inFuel(used)) : []),
+    ];
     return [
       ...[OP.localTee, ...encodeU32(result), ...isDone, OP.if, NO_RESULT, ...take, OP.end],
       ...[OP.localGet, ...encodeU32(result)],
@@ -114,9 +141,15 @@ export class Guards {
   }
 }
 
+/** What an amount of bytes costs. */
+const inFuel = (bytes: readonly number[]): number[] => [
+  ...bytes,
+  ...[OP.i64Const, BYTES_PER_FUEL_LOG2, OP.i64ShiftRightUnsigned],
+];
+
 /** -1 as signed LEB128. */
 const MINUS_ONE = 0x7f;
 const bytesOf = (unit: Growth['unit']): number => (unit === 'page' ? PAGE_BYTES : TABLE_ELEMENT_BYTES);
 
 /** The type of both locals. */
-export const localType = ({ isLong }: Growth): number => (isLong ? I64 : I32);
+export const localType = ({ isLong }: { readonly isLong: boolean }): number => (isLong ? I64 : I32);

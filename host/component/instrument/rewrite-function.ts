@@ -5,7 +5,7 @@
 import { encodeU32 } from '../binary.ts';
 import { ByteSink } from './byte-sink.ts';
 import type { Cursor } from './cursor.ts';
-import { fuelCost } from './fuel-costs.ts';
+import { fuelCost, rangeUnit } from './fuel-costs.ts';
 import { type Growth, type GrowthLocals, type Guards, localType } from './guards.ts';
 import type { IndexSpaces } from './index-spaces.ts';
 import { OP } from './opcodes.ts';
@@ -98,6 +98,7 @@ export class FunctionRewriter {
       if (isCall(opcode)) calls = true;
       this.#beforeInstruction(opcode, walker.start);
       if (opcode === OP.memoryGrow || opcode === OP.tableGrow) this.#guardGrowth(opcode, walker, body);
+      else if (this.#guards.hasFuel && opcode >= PREFIXED) this.#chargeRange(opcode, walker);
       if (opcode < 0x20) this.#follow(opcode, body.offset);
     }
     if (!body.done)
@@ -120,11 +121,29 @@ export class FunctionRewriter {
     this.#code.append(this.#guards.afterGrowth(growth, locals));
   }
 
-  #localsFor(growth: Growth): GrowthLocals {
+  #localsFor(growth: { readonly isLong: boolean }): GrowthLocals {
     const type = localType(growth);
     if (!this.#added.includes(type)) this.#added.push(type);
     const asked = this.#localCount + LOCALS_ADDED * this.#added.indexOf(type);
     return { asked, result: asked + 1 };
+  }
+
+  #chargeRange(opcode: number, { start, index, from }: Walker): void {
+    const unit = rangeUnit(opcode);
+    if (!unit) return;
+    const isLong = this.#hasLongLength(opcode, index, from);
+    this.#copyTo(start);
+    this.#code.append(this.#guards.chargeRange({ unit, isLong }, this.#localsFor({ isLong }).asked));
+  }
+
+  /** Between a memory or table of 32-bit sizes and one of 64-bit sizes lengths have 32. */
+  #hasLongLength(opcode: number, index: number, from: number): boolean {
+    const { longMemories, longTables } = this.#spaces;
+    if (opcode === OP.memoryFill || opcode === OP.memoryCopy)
+      return longMemories[index] === true && longMemories[from] === true;
+    if (opcode === OP.tableFill || opcode === OP.tableCopy)
+      return longTables[index] === true && longTables[from] === true;
+    return false;
   }
 
   #begin(offset: number): void {
@@ -212,6 +231,9 @@ export class FunctionRewriter {
     this.#copied = offset;
   }
 }
+
+/** Opcodes from here on have a prefix. */
+const PREFIXED = 0x100;
 
 const NOTHING = new Uint8Array();
 

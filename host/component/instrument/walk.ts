@@ -40,8 +40,10 @@ export class Walker {
   readonly #memoryCount: number;
   /** Where the instruction begins that was read last. */
   start = 0;
-  /** The memory or table that it grows; of no meaning for other instructions. */
+  /** The memory or table that it grows, fills or copies to; of no meaning for other instructions. */
   index = 0;
+  /** The one that it copies from; the same as `index` where there is only one. */
+  from = 0;
 
   constructor(cursor: Cursor, memoryCount: number) {
     this.#cursor = cursor;
@@ -75,12 +77,13 @@ export class Walker {
       case IMMEDIATE.none:
         return;
       case IMMEDIATE.number:
-        if (opcode === OP.tableGrow) this.index = cursor.u32();
+        if (opcode === OP.tableGrow || opcode === OP.tableFill) this.#only(cursor.u32());
         else cursor.skipLeb();
         return;
       case IMMEDIATE.twoNumbers:
-        cursor.skipLeb();
-        cursor.skipLeb();
+        if (opcode === OP.tableCopy) this.index = cursor.u32();
+        else cursor.skipLeb();
+        this.from = cursor.u32();
         return;
       case IMMEDIATE.memoryAccess:
         this.#skipMemoryAccess();
@@ -111,7 +114,7 @@ export class Walker {
         return;
       case IMMEDIATE.twoMemories:
         this.#memoryIndex();
-        this.#memoryIndex();
+        this.from = this.#readMemoryIndex();
         return;
       case IMMEDIATE.branchTable:
         for (let left = cursor.u32() + 1; left > 0; left--) cursor.skipLeb();
@@ -156,9 +159,18 @@ export class Walker {
   }
 
   #memoryIndex(): void {
-    const index = this.#cursor.u32();
+    this.#only(this.#readMemoryIndex());
+  }
+
+  #only(index: number): void {
     this.index = index;
+    this.from = index;
+  }
+
+  #readMemoryIndex(): number {
+    const index = this.#cursor.u32();
     if (index >= this.#memoryCount) throw noMemory(this.start, index, this.#memoryCount);
+    return index;
   }
 
   #skipTryTable(): void {
