@@ -73,13 +73,14 @@ export class Executor {
   }
 
   /**
-   * Runs a function once in a fresh instance and records it.
+   * Runs a function once and records it.
    * @returns the execution's id in the ledger.
    * @throws ExecutionError when the guest failed, CodedError when the request was refused.
    */
   async execute(functionName: string, exchange: Exchange, caller: Caller): Promise<number> {
     const arrivedMs = performance.now();
     const { version } = this.#registry.get(functionName);
+    const lease = this.#registry.leaseOf(functionName);
     const limits = this.#settings.limits(functionName);
     const { memoryBytesMax } = limits;
     const runnable = { version, memoryBytesMax, countsFuel: limits.fuelMax > 0 };
@@ -99,7 +100,7 @@ export class Executor {
       const component = await compiling;
       loadedMs = performance.now();
       const { request, events } = exchange;
-      result = await this.#pool.run(component, { ...caller, functionName, limits, request, events });
+      result = await this.#pool.run(component, { ...caller, functionName, lease, limits, request, events });
     } catch (thrown) {
       const refusal = asCodedError(thrown);
       await this.#recordRefusal(arrival, exchange, inUs(performance.now() - arrivedMs), refusal);
@@ -130,6 +131,7 @@ export class Executor {
     const { outcome, error } = endingOf(exchange, result);
     const record: ExecutionRecord = {
       ...arrival,
+      warmth: result.isWarm ? 'warm' : arrival.warmth,
       queueUs,
       startupUs: loadUs + result.startupUs,
       runUs: result.runUs,

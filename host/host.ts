@@ -158,8 +158,10 @@ export class Host {
   remove(name: string): Promise<DeployedFunction> {
     return this.#inTurn(async () => {
       this.checkNotDraining();
+      const lease = this.registry.leaseOf(name);
       const removed = this.registry.remove(name, () => this.settings.write(name, {}));
       this.settings.remember(name, {});
+      this.#pool.retire(lease);
       await this.#forgetUnused(removed.version);
       return removed;
     });
@@ -188,8 +190,10 @@ export class Host {
     before: DeployedFunction | undefined,
   ): Promise<DeployedFunction> {
     const writeSettings = () => this.settings.write(name, own);
+    const lease = this.registry.leaseOf(name);
     const deployed = this.registry.deploy(name, plan, this.#nowMs(), writeSettings);
     this.settings.remember(name, own);
+    this.#pool.retire(lease);
     if (before) await this.#forgetUnused(before.version);
     return deployed;
   }
@@ -212,6 +216,9 @@ export class Host {
     if (memoryMb !== this.settings.effective(name).memoryMb) await this.#checkFits(version, memoryMb);
     this.settings.write(name, own);
     this.settings.remember(name, own);
+    const lease = this.registry.leaseOf(name);
+    this.registry.renewLease(name);
+    this.#pool.retire(lease);
     await this.#forgetUnused(version);
   }
 
@@ -234,6 +241,7 @@ export class Host {
       queueLimit,
       nestedCalls,
       isKept: (key) => this.#cache.keeps(key),
+      isCurrent: (name, lease) => this.registry.leaseOf(name) === lease,
     });
   }
 

@@ -59,6 +59,10 @@ export class Registry {
   /** The names that run each version: asked for with every change, and for every file when the host starts. */
   readonly #names = new Map<string, Set<string>>();
 
+  /** By name: a number that changes with what is deployed and with what is set, and that no other name ever has. */
+  readonly #leases = new Map<string, number>();
+  #lastLease = 0;
+
   constructor(database: HostDatabase) {
     this.#database = database;
     const rows = database
@@ -125,6 +129,16 @@ export class Registry {
     return removed;
   }
 
+  /** 0 for a name that nothing is deployed under. */
+  leaseOf(name: string): number {
+    return this.#leases.get(name) ?? 0;
+  }
+
+  /** What was kept under the name's lease is not to be used any more. */
+  renewLease(name: string): void {
+    if (this.#functions.has(name)) this.#leases.set(name, ++this.#lastLease);
+  }
+
   /** Whether any name still runs this version. */
   isUsed(version: string): boolean {
     return this.#names.has(version);
@@ -145,6 +159,7 @@ export class Registry {
   #remember(deployed: DeployedFunction): void {
     const { name, version } = deployed;
     this.#functions.set(name, deployed);
+    this.renewLease(name);
     const names = this.#names.get(version);
     if (names) names.add(name);
     else this.#names.set(version, new Set([name]));
@@ -153,6 +168,7 @@ export class Registry {
   #forget(name: string): void {
     const version = this.#functions.get(name)?.version;
     this.#functions.delete(name);
+    this.#leases.delete(name);
     if (version === undefined) return;
     const names = this.#names.get(version);
     names?.delete(name);

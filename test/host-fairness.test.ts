@@ -56,6 +56,7 @@ describe('the queue', () => {
   let refused: string[] = [];
   const waiting = (functionName: string, more: Partial<Waiting<null>> = {}): Waiting<null> => ({
     functionName,
+    lease: 0,
     level: 0,
     concurrency: 320,
     isExclusive: false,

@@ -124,6 +124,7 @@ describe('a guest without checks', () => {
       queueLimit: 1,
       nestedCalls: new NestedCalls(),
       isKept: () => true,
+      isCurrent: () => true,
     });
     closeLater(() => pool.close());
     const unguarded = { ...plan, deadlines: 'thread' as const, guards: {} };
@@ -138,7 +139,7 @@ describe('a guest without checks', () => {
     } as const;
     const settings = effectiveSettings({ timeLimitMs: 300, memoryMb: MEMORY_MB }, hostConfig({}));
     const limits = runLimits(settings, new OutboundAccess(new OutboundPolicy([]), systemResolver));
-    const order = { functionName: 'burn', request, limits, level: 0, events: runEvents() };
+    const order = { functionName: 'burn', lease: 1, request, limits, level: 0, events: runEvents() };
     const spinning = pool.run(component, order);
     const result = await spinning;
     expect(result).toMatchObject({ outcome: 'time-limit', memoryBytesPeak: MEMORY_BYTES });

@@ -12,6 +12,7 @@ import { BLOCKING_FUNCTIONS, hostCall, NEVER, signatureOf, vainCall } from '../w
 import { STRING_CODECS } from '../wasi/core/strings.ts';
 import { CurrentContext } from '../wasi/current-context.ts';
 import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
+import { outlivesRequest } from '../wasi/standing.ts';
 import type { LinkStep, Source, StepExport } from './direct-plan.ts';
 import { type Guard, guardedImports } from './guard-module.ts';
 import { MEMORY_IMPORT, type MemoryType } from './import-memory.ts';
@@ -278,7 +279,22 @@ class Binding {
 
   #afterHandler(): void {
     const { postReturn } = this.#plan;
-    if (postReturn) this.#inside(this.#exported(postReturn));
+    this.#inside(() => {
+      if (postReturn) this.#exported(postReturn)();
+      this.#budget.pause();
+    });
+  }
+
+  rest(): void {
+    this.#handles.keepOnly(outlivesRequest);
+    this.#calls.reset();
+    this.#context.current = undefined;
+  }
+
+  resume(context: ExecutionContext): void {
+    this.#context.current = context;
+    this.#calls.reset(context.port);
+    this.#budget.resume();
   }
 
   memoryBytes(): number {
@@ -338,6 +354,8 @@ export class DirectComponent implements LinkedComponent {
     return {
       handle: (request, responseOut) => binding.handle(request, responseOut),
       memoryBytes: () => binding.memoryBytes(),
+      rest: () => binding.rest(),
+      resume: (next) => binding.resume(next),
       release,
     };
   }

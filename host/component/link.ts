@@ -13,7 +13,7 @@ import type { LinkPlan } from './plan.ts';
 /** Host interfaces by their name without version, as the linking code asks for them. */
 export type HostFunctions = Readonly<Record<string, object>>;
 
-/** One fresh instance. */
+/** One instance. */
 export interface GuestInstance {
   /**
    * Calls the wasi:http handler; throws when the guest traps. A promise, which rejects for the same, where the guest
@@ -22,6 +22,13 @@ export interface GuestInstance {
   handle(request: object, responseOut: object): void | Promise<void>;
   /** The size of all its linear memories now, which is their largest, since memories never shrink. */
   memoryBytes(): number;
+  /**
+   * Ends the request that it has served well: of the host's objects the guest keeps those alone that belong to no
+   * request. Absent where the linking code does not let the host take handles away.
+   */
+  rest?(): void;
+  /** Makes it ready for another request, after which `handle` may be called again. */
+  resume?(context: ExecutionContext): void;
   /**
    * Gives back what can be used again; to be called once, when the instance is never entered again: not before what
    * `handle` gave is settled.

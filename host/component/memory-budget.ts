@@ -64,6 +64,8 @@ export class MemoryBudget {
   readonly #cells: LimitCells;
   readonly #bytesMax: number;
   #tableElements = 0;
+  /** What is left between two requests. */
+  #bytesLeft = 0;
 
   constructor(cells: LimitCells, bytesMax: number) {
     this.#cells = cells;
@@ -73,6 +75,15 @@ export class MemoryBudget {
   begin(): void {
     this.#tableElements = 0;
     this.#cells.growthBytesLeft = this.#bytesMax;
+  }
+
+  /** Remembers what is left: the cells are about to serve others. */
+  pause(): void {
+    this.#bytesLeft = this.#cells.growthBytesLeft;
+  }
+
+  resume(): void {
+    this.#cells.growthBytesLeft = this.#bytesLeft;
   }
 
   /**

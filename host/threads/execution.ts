@@ -41,6 +41,8 @@ export interface ExecutionOrder {
   readonly component: number;
   /** When it came, by `performance.now()`. */
   readonly enqueuedMs: number;
+  /** Of its function as it is deployed and set now; instances are kept under it. */
+  readonly lease: number;
   /** Whether the guest comes to checks, where it can be stopped without its thread. */
   readonly hasChecks: boolean;
   /** Whether it has to have its thread for itself. */
@@ -103,9 +105,10 @@ export class Execution implements RunControl {
 
   /** Writes the first frames, before any thread is given the slot. */
   begin(): void {
-    const { component, request, limits, events } = this.order;
-    const { responseBytesMax, logBytesMax } = limits;
-    this.#post(FRAME.start, 0, startText({ component, responseBytesMax, logBytesMax, request }));
+    const { component, request, limits, lease, events } = this.order;
+    const { responseBytesMax, logBytesMax, reuse } = limits;
+    const start = { component, responseBytesMax, logBytesMax, lease, reuse, request };
+    this.#post(FRAME.start, 0, startText(start));
     events.onStart(this);
   }
 
@@ -194,7 +197,14 @@ export class Execution implements RunControl {
     // What its memory had grown to is lost with the thread; the limit is what it cannot have passed.
     const { memoryBytesMax: memoryBytesPeak } = this.order.limits;
     const fuelUsed = this.#fuelUsed(this.thread?.fuelLeftOf(this));
-    const used = { startupUs: 0, runUs, cpuUs: Math.min(cpuUs ?? runUs, runUs), fuelUsed, memoryBytesPeak };
+    const used = {
+      startupUs: 0,
+      runUs,
+      cpuUs: Math.min(cpuUs ?? runUs, runUs),
+      fuelUsed,
+      memoryBytesPeak,
+      isWarm: this.slot.isWarm,
+    };
     this.#done({ ...result, ...used, startedAtMs: performance.timeOrigin + startedMs, log: this.#log });
   }
 
@@ -273,6 +283,7 @@ export class Execution implements RunControl {
       cpuUs,
       fuelUsed: this.#fuelUsed(fuelLeft),
       memoryBytesPeak: used[USED.memoryBytesPeak] as number,
+      isWarm: this.slot.isWarm,
       log: this.#log,
     });
   }

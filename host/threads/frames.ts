@@ -2,6 +2,7 @@
  * What the serving thread and a worker say to each other about one execution, and how heads travel as text. Stream 0
  * is the request that the function serves; the requests that it sends count from 1.
  */
+import type { Reuse } from '../run-limits.ts';
 import type { ErrorCodeCase, OutboundHead, RequestHead, ResponseHead } from '../wasi/execution-port.ts';
 import type { WireHeaders } from '../wasi/fields.ts';
 
@@ -44,29 +45,41 @@ export interface StartHead {
   readonly component: number;
   readonly responseBytesMax: number;
   readonly logBytesMax: number;
+  /** Under this number instances of its function are kept and found. */
+  readonly lease: number;
+  readonly reuse: Reuse;
   readonly request: RequestHead;
 }
 
-export function startText({ component, responseBytesMax, logBytesMax, request }: StartHead): string {
+export function startText(start: StartHead): string {
+  const { component, responseBytesMax, logBytesMax, lease, reuse, request } = start;
   const { method, pathWithQuery, scheme, authority, headers } = request;
-  const fields = [component, responseBytesMax, logBytesMax, method, pathWithQuery, scheme, authority];
+  const limits = [component, responseBytesMax, logBytesMax, lease, reuse.requestsMax, reuse.idleMs];
+  const fields = [...limits, method, pathWithQuery, scheme, authority];
   const head = fields.join(SEPARATOR);
   return headers.length === 0 ? head : head + SEPARATOR + headers.join(SEPARATOR);
 }
 
+/** Numbers in front. */
+const LIMITS = 6;
+type Limits = [number, number, number, number, number, number];
+
 export function readStart(text: string): StartHead {
   const fields = split(text);
-  const [component, responseBytesMax, logBytesMax, method, pathWithQuery, scheme, authority] = fields;
+  const [component, responseBytesMax, logBytesMax, lease, requestsMax, idleMs] = fields.map(Number) as Limits;
+  const [method, pathWithQuery, scheme, authority] = fields.slice(LIMITS);
   return {
-    component: Number(component),
-    responseBytesMax: Number(responseBytesMax),
-    logBytesMax: Number(logBytesMax),
+    component,
+    responseBytesMax,
+    logBytesMax,
+    lease,
+    reuse: { requestsMax, idleMs },
     request: {
       method: method as string,
       pathWithQuery: pathWithQuery as string,
       scheme: scheme as RequestHead['scheme'],
       authority: authority as string,
-      headers: fields.slice(7),
+      headers: fields.slice(LIMITS + 4),
     },
   };
 }

@@ -72,18 +72,24 @@ export class Placement {
     return Math.min(this.#workers - computing, heldMax - held);
   }
 
-  /** A thread that can take it at once. */
-  threadFor({ functionName, isExclusive }: Request): GuestThread | undefined {
+  /** A thread that can take it at once, one that keeps an instance for it before others. */
+  threadFor({ functionName, lease, isExclusive }: Request): GuestThread | undefined {
     let shared: GuestThread | undefined;
+    let free: GuestThread | undefined;
     for (const thread of this.#threads) {
       if (!thread.isReady) continue;
       const { running, queued, blocked, parked } = thread.load;
       if (running + queued + blocked > 0) continue;
       // What has ended on it may still have to be heard of.
-      if (parked === 0) return thread;
+      if (parked === 0 && thread.isWarmFor(lease)) return thread;
+      if (parked === 0) {
+        free ??= thread;
+        continue;
+      }
       if (isExclusive || holdsExclusive(thread)) continue;
       if (!shared || thread.executions.size < shared.executions.size) shared = thread;
     }
+    if (free) return free;
     const mayShare = this.#isShort(functionName) || this.#threads.size >= this.#workers + SPARE_THREADS_MAX;
     return mayShare ? shared : undefined;
   }

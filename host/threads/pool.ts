@@ -27,6 +27,8 @@ export interface PoolSettings {
   readonly nestedCalls: NestedCalls;
   /** Whether threads should keep this compiled component for later requests. */
   readonly isKept: (key: string) => boolean;
+  /** Whether instances of this lease may still be asked for. */
+  readonly isCurrent: (functionName: string, lease: number) => boolean;
 }
 
 /** Threads that may fail to start in a row before requests are refused rather than kept waiting. */
@@ -43,6 +45,8 @@ export interface Caller {
 /** One request to run. */
 export interface RunOrder extends Caller {
   readonly functionName: string;
+  /** Tells the function as it is deployed and set now from what it was before. */
+  readonly lease: number;
   readonly limits: RunLimits;
   readonly request: RequestHead;
   readonly events: RunEvents;
@@ -82,12 +86,13 @@ export class WorkerPool {
   run(component: CompiledComponent, order: RunOrder): Promise<RunResult> {
     return new Promise((resolve, reject) => {
       this.#admit(order);
-      const { functionName, level, limits, signal } = order;
+      const { functionName, lease, level, limits, signal } = order;
       let withdraw = () => this.#waiting.refuse(waiting, clientGone());
       const onAbort = () => withdraw();
       const settled = () => signal?.removeEventListener('abort', onAbort);
       const waiting: Waiting<GuestThread> = {
         functionName,
+        lease,
         level,
         isExclusive: component.plan.linking === 'generated' || component.plan.deadlines !== 'checks',
         concurrency: limits.concurrency,
@@ -122,6 +127,11 @@ export class WorkerPool {
     for (const thread of this.#threads) thread.unload(id);
   }
 
+  /** Makes every thread let go of the instances that it keeps for a function as it was. */
+  retire(lease: number): void {
+    for (const thread of this.#threads) thread.retire(lease);
+  }
+
   /** Ends all threads; what still waits is refused, and what runs is interrupted. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -151,12 +161,13 @@ export class WorkerPool {
     thread: GuestThread,
     onDone: (result: RunResult) => void,
   ): Execution {
-    const { functionName, request, limits, level, events } = order;
+    const { functionName, lease, request, limits, level, events } = order;
     const slot = this.#stock.take();
     const execution: Execution = new Execution(
       slot,
       {
         functionName,
+        lease,
         request,
         limits,
         level,
@@ -172,6 +183,7 @@ export class WorkerPool {
         this.#running[slot.index] = undefined;
         this.#stock.giveBack(slot);
         this.#placement.ended(execution, result.runUs);
+        if (!this.#settings.isCurrent(functionName, lease)) this.retire(lease);
         this.#waiting.end(waiting);
         if (!this.#settings.isKept(component.key)) this.unload(component.key);
         onDone(this.#described(execution, result));

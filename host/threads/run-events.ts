@@ -48,6 +48,8 @@ export interface RunResult {
   /** 0 where fuel is not counted. */
   readonly fuelUsed: number;
   readonly memoryBytesPeak: number;
+  /** Whether it ran in an instance that had served before. */
+  readonly isWarm: boolean;
   /** What the guest wrote to stdout and stderr, cut at a limit. */
   readonly log: string;
 }

@@ -42,6 +42,8 @@ const HAS_NEWS = 6;
 const IN_WANTED = 7;
 const OUT_WANTED = 8;
 const OUTCOME = 9;
+const WARM = 10;
+const KEPT = 11;
 const SLOT_WORDS = 16;
 /** Numbers of a slot, after its words. */
 export const USED = {
@@ -137,6 +139,24 @@ export class SharedSlot {
 
   set outcome(outcome: number) {
     Atomics.store(this.words, OUTCOME, outcome);
+  }
+
+  /** Whether it runs in an instance that has served before. */
+  get isWarm(): boolean {
+    return Atomics.load(this.words, WARM) === 1;
+  }
+
+  markWarm(): void {
+    Atomics.store(this.words, WARM, 1);
+  }
+
+  /** Whether its instance waits for another request. */
+  get isKept(): boolean {
+    return Atomics.load(this.words, KEPT) === 1;
+  }
+
+  markKept(): void {
+    Atomics.store(this.words, KEPT, 1);
   }
 
   /** Serving thread: it has more to write than fits, and wants to know when the worker has read. */

@@ -30,6 +30,8 @@ export class GuestThread {
   idleSinceMs = 0;
   /** Whether something that was queued on it had to be taken back, and it has ended nothing since. */
   isStuck = false;
+  /** Leases of which it was seen to keep an instance; the instance may be gone. */
+  readonly #leases = new Set<number>();
   readonly #worker: Worker;
   readonly #bell = new ThreadBell();
   readonly #cells = new LimitCells();
@@ -117,9 +119,20 @@ export class GuestThread {
     this.#unloadUnused();
   }
 
+  /** Whether an instance of this lease may wait there. */
+  isWarmFor(lease: number): boolean {
+    return this.#leases.has(lease);
+  }
+
+  /** Lets the instances of a lease go. */
+  retire(lease: number): void {
+    if (this.#leases.delete(lease)) this.#post({ type: 'retire', lease });
+  }
+
   /** An execution on it has ended, or was taken back. */
   remove(execution: Execution): void {
     this.executions.delete(execution);
+    if (execution.slot.isKept) this.#leases.add(execution.order.lease);
     if (this.executions.size === 0) this.idleSinceMs = performance.now();
     if (this.#unloading.size > 0) this.#unloadUnused();
   }

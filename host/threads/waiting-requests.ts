@@ -8,6 +8,8 @@ import { takesTurns } from '../../metering/policy.ts';
 /** One waiting request; `start` or `refuse` is called once. */
 export interface Waiting<Slot> {
   readonly functionName: string;
+  /** What instances of it are kept under. */
+  readonly lease: number;
   readonly level: number;
   /** Whether it has to have its thread for itself. */
   readonly isExclusive: boolean;

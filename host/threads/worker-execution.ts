@@ -6,6 +6,7 @@ import type { GuestInstance, LinkedComponent } from '../component/link.ts';
 import { type Answered, Execution } from '../wasi/execution.ts';
 import { GuestExit } from '../wasi/imports.ts';
 import { FRAME, type StartHead } from './frames.ts';
+import type { IdleInstance, IdleInstances } from './idle-instances.ts';
 import { USED } from './shared-area.ts';
 import type { SharedPort } from './shared-port.ts';
 
@@ -62,24 +63,37 @@ class LogBuffer {
 
 const nowUs = (): number => performance.now() * 1_000;
 
-/** The components that a thread has been given, by their numbers. */
-export type ComponentLookup = (id: number) => LinkedComponent;
+/** An instance that waits for another request. */
+export interface KeptInstance extends IdleInstance {
+  readonly instance: GuestInstance;
+}
+
+/** What a thread has for its executions. */
+export interface ExecutionSurroundings {
+  /** The components that it has been given, by their numbers. */
+  readonly componentOf: (id: number) => LinkedComponent;
+  readonly idle: IdleInstances<KeptInstance>;
+}
 
 export class WorkerExecution {
   readonly #port: SharedPort;
-  readonly #componentOf: ComponentLookup;
+  readonly #surroundings: ExecutionSurroundings;
   readonly #start: StartHead;
   readonly #log: LogBuffer;
   readonly #execution: Execution;
   readonly #startedUs = nowUs();
   #readyUs: number | undefined;
   #instance: GuestInstance | undefined;
+  /** Requests that it has served before. */
+  #served = 0;
+  #hasExited = false;
+  #isKept = false;
 
-  constructor(port: SharedPort, componentOf: ComponentLookup) {
+  constructor(port: SharedPort, surroundings: ExecutionSurroundings) {
     port.slot.used[USED.startedAtMs] = performance.timeOrigin + performance.now();
     port.enter();
     this.#port = port;
-    this.#componentOf = componentOf;
+    this.#surroundings = surroundings;
     this.#start = port.begin();
     const { responseBytesMax: bodyBytesMax, request: head } = this.#start;
     this.#log = new LogBuffer(this.#start.logBytesMax);
@@ -93,7 +107,7 @@ export class WorkerExecution {
   run(): Promise<void> | undefined {
     try {
       const { request, outparam } = this.#execution;
-      this.#instance = this.#componentOf(this.#start.component).instantiate(this.#execution);
+      this.#instance = this.#takeInstance();
       this.#readyUs = nowUs();
       const handled = this.#instance.handle(request, outparam);
       const answered = handled ? handled.then(() => this.#execution.end()) : this.#execution.end();
@@ -104,6 +118,18 @@ export class WorkerExecution {
       this.#finish(this.#endingOfThrown(thrown));
     }
     return undefined;
+  }
+
+  /** One that waits for this function, or a new one. */
+  #takeInstance(): GuestInstance {
+    const { lease, reuse, component } = this.#start;
+    const { idle, componentOf } = this.#surroundings;
+    const kept = reuse.requestsMax > 1 ? idle.take(lease) : undefined;
+    if (!kept?.instance.resume) return componentOf(component).instantiate(this.#execution);
+    this.#served = kept.served;
+    this.#port.slot.markWarm();
+    kept.instance.resume(this.#execution);
+    return kept.instance;
   }
 
   async #finishAfter(answered: Promise<Answered>): Promise<void> {
@@ -120,6 +146,7 @@ export class WorkerExecution {
 
   /** A guest that says it is done has answered as if it had returned, if it has answered at all. */
   async #exited(exit: GuestExit): Promise<Answered> {
+    this.#hasExited = true;
     const { tag } = this.#execution.answered;
     if (tag === 'none') throw new GuestGaveUp(exit.message);
     return this.#execution.end();
@@ -162,14 +189,31 @@ export class WorkerExecution {
     used[USED.runUs] = Math.ceil(endedUs - readyUs);
     used[USED.memoryBytesPeak] = this.#instance?.memoryBytes() ?? 0;
     slot.outcome = OUTCOMES.indexOf(outcome);
+    this.#isKept = outcome === 'ok' && this.#canServeMore;
+    if (this.#isKept) slot.markKept();
     const log = this.#log.bytes;
     if (log) this.#port.postBytes(FRAME.log, 0, log);
     if (error) this.#port.postBytes(FRAME.result, 0, Buffer.from(JSON.stringify(error)));
     else this.#port.postText(FRAME.result, 0, '');
   }
 
+  get #canServeMore(): boolean {
+    if (this.#hasExited || !this.#execution.isTidy || this.#port.slot.stopReason !== 0) return false;
+    return this.#instance?.rest !== undefined && this.#served + 1 < this.#start.reuse.requestsMax;
+  }
+
   /** Gives back what can be used again, once the result is on its way: clearing a memory takes time. */
   release(): void {
-    this.#instance?.release();
+    const instance = this.#instance;
+    if (!instance) return;
+    if (!this.#isKept || !instance.rest) {
+      instance.release();
+      return;
+    }
+    instance.rest();
+    const { lease, component, reuse } = this.#start;
+    const memoryBytes = instance.memoryBytes();
+    const served = this.#served + 1;
+    this.#surroundings.idle.give({ lease, component, served, idleMs: reuse.idleMs, memoryBytes, instance });
   }
 }

@@ -14,6 +14,8 @@ export interface WorkerStart {
 export type ToWorker =
   | { readonly type: 'load'; readonly id: number; readonly component: CompiledComponent }
   | { readonly type: 'unload'; readonly id: number }
+  /** Instances of this lease will not be asked for any more. */
+  | { readonly type: 'retire'; readonly lease: number }
   /** Nothing but the end of a long sleep. */
   | { readonly type: 'wake' };
 

@@ -7,9 +7,10 @@ import { LimitCells } from '../component/limit-cells.ts';
 import { type LinkedComponent, linkComponent } from '../component/link.ts';
 import { MemoryPool } from '../component/memory-pool.ts';
 import type { News } from '../wasi/execution-port.ts';
+import { IdleInstances } from './idle-instances.ts';
 import { SharedArea, type SharedSlot, SLOT_STATE, ThreadBell, USED } from './shared-area.ts';
 import { type PortThread, SharedPort } from './shared-port.ts';
-import { WorkerExecution } from './worker-execution.ts';
+import { type KeptInstance, WorkerExecution } from './worker-execution.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-messages.ts';
 
 /** The execution was stopped while it waited. */
@@ -33,6 +34,9 @@ interface Parked {
 
 /** How long a thread without work sleeps before it lets its event loop turn and waits there. */
 const SHORT_SLEEP_MS = 20;
+/** Instances that wait for another request in one thread, and their memories together: it should hold little at rest. */
+const IDLE_INSTANCES_MAX = 32;
+const IDLE_BYTES_MAX = 128 * 1_048_576;
 /** Executions after which the event loop turns: what the collector has found is let go only there. */
 const LOOP_EXECUTIONS = 64;
 
@@ -42,6 +46,11 @@ class GuestThread {
   readonly #cells: LimitCells;
   readonly #pool = new MemoryPool();
   readonly #components = new Map<number, LinkedComponent>();
+  readonly #idle = new IdleInstances<KeptInstance>({
+    countMax: IDLE_INSTANCES_MAX,
+    memoryBytesMax: IDLE_BYTES_MAX,
+    nowMs: () => performance.now(),
+  });
   readonly #parked = new Set<Parked>();
   readonly #portThread: PortThread;
   /** Whether an execution is under way that neither waits nor has ended. */
@@ -107,6 +116,10 @@ class GuestThread {
       }
       case 'unload':
         this.#components.delete(message.id);
+        this.#idle.forgetComponent(message.id);
+        return;
+      case 'retire':
+        this.#idle.forgetLease(message.lease);
         return;
       case 'wake':
         this.#wake?.();
@@ -162,7 +175,7 @@ class GuestThread {
 
   #begin(slot: SharedSlot): void {
     const port = new SharedPort(slot, this.#portThread, (of) => this.#newsFor(of));
-    const execution = new WorkerExecution(port, this.#componentOf);
+    const execution = new WorkerExecution(port, { componentOf: this.#componentOf, idle: this.#idle });
     const ended = () => {
       if (this.#area.announceEnd(slot)) this.#post({ type: 'news' });
       execution.release();
@@ -185,6 +198,7 @@ class GuestThread {
   }
 
   async #rest(seen: number): Promise<void> {
+    this.#idle.expire();
     let untilMs = Number.POSITIVE_INFINITY;
     for (const parked of this.#parked) untilMs = Math.min(untilMs, parked.untilMs);
     const timeoutMs = Math.max(0, Math.min(SHORT_SLEEP_MS, untilMs - performance.now()));
@@ -195,8 +209,13 @@ class GuestThread {
     const woken = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
+    const idleMs = this.#idle.nextExpiryMs - performance.now();
+    // Only a timer can tell, since nothing else runs here.
+    const timer =
+      idleMs < Number.POSITIVE_INFINITY ? setTimeout(() => this.#wake?.(), idleMs + 1) : undefined;
     if (this.#bell.beginLongSleep(seen)) await woken;
     this.#bell.endLongSleep();
+    clearTimeout(timer);
     this.#wake = undefined;
   }
 

@@ -45,6 +45,8 @@ export class Execution implements ExecutionContext {
   readonly heldAllowance: Allowance;
   readonly request: IncomingRequest;
   readonly outparam: ResponseOutparam;
+  /** Whether the guest returned with all bodies that it had begun complete; of no meaning before. */
+  isTidy = false;
 
   constructor({ port, head, bodyBytesMax, onTooLarge, onLog }: ExecutionOptions) {
     this.port = port;
@@ -72,6 +74,7 @@ export class Execution implements ExecutionContext {
   end(): Answered | Promise<Answered> {
     const set = this.outparam.value;
     const outlet = set?.tag === 'ok' ? set.val.outlet : undefined;
+    this.isTidy = outlet?.state !== 'open' && !this.outflow.hasOthers(outlet);
     if (outlet?.state === 'open') outlet.abort(UNFINISHED);
     this.outflow.abort(UNFINISHED, outlet);
     const taken = byNews(() => this.outflow.isEmpty);

@@ -23,6 +23,7 @@ import { OutgoingBody } from './outgoing-body.ts';
 import { alwaysOpen, type ByteSink, OutputStream } from './output-stream.ts';
 import { ResultError } from './result-error.ts';
 import { SOCKETS } from './sockets.ts';
+import { standing } from './standing.ts';
 
 /** Thrown through the guest by `exit`; ends this execution only. */
 export class GuestExit extends Error {
@@ -53,7 +54,7 @@ const nowNs = (): bigint => process.hrtime.bigint();
 
 function timer(atNs: bigint, news: News): Pollable {
   const remainingMs = () => Math.max(0, Number(atNs - nowNs()) / 1e6);
-  return new Pollable({ isReady: () => nowNs() >= atNs, remainingMs }, news);
+  return standing(new Pollable({ isReady: () => nowNs() >= atNs, remainingMs }, news));
 }
 
 function clocks(context: ExecutionContext): HostFunctions {
@@ -96,7 +97,7 @@ class TerminalInput {}
 class TerminalOutput {}
 
 function cli(context: ExecutionContext): HostFunctions {
-  const output = () => new OutputStream(alwaysOpen((bytes) => context.onLog(bytes)));
+  const output = () => standing(new OutputStream(alwaysOpen((bytes) => context.onLog(bytes))));
   return {
     'wasi:cli/environment': { getEnvironment: () => [], getArguments: () => [], initialCwd: () => undefined },
     'wasi:cli/exit': {
@@ -107,7 +108,7 @@ function cli(context: ExecutionContext): HostFunctions {
         throw new GuestExit(code === 0);
       },
     },
-    'wasi:cli/stdin': { getStdin: () => new InputStream() },
+    'wasi:cli/stdin': { getStdin: () => standing(new InputStream()) },
     'wasi:cli/stdout': { getStdout: output },
     'wasi:cli/stderr': { getStderr: output },
     'wasi:cli/terminal-input': { TerminalInput },

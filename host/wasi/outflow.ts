@@ -28,6 +28,11 @@ export class Outflow {
     return this.#bodies.size === 0;
   }
 
+  /** Whether any body is on its way but for one. */
+  hasOthers(except?: Flowing): boolean {
+    return this.#bodies.size > (except && this.#bodies.has(except) ? 1 : 0);
+  }
+
   /** Ends all bodies unfinished, but for one. */
   abort(error: ErrorCodeCase, except?: Flowing): void {
     for (const body of this.#bodies) {

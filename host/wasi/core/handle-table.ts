@@ -69,6 +69,17 @@ export class HandleTable {
     this.#lent.pop();
   }
 
+  /** Forgets all handles but those of some objects. Nobody is told: what they were for is over. */
+  keepOnly(isKept: (object: object) => boolean): void {
+    this.#lent.length = 0;
+    for (const [handle, object] of this.#objects.entries()) {
+      if (object === undefined || isKept(object)) continue;
+      this.#types[handle] = undefined;
+      this.#objects[handle] = undefined;
+      this.#free.push(handle);
+    }
+  }
+
   /** Forgets everything, for another execution. */
   clear(): void {
     this.#types = [undefined];
