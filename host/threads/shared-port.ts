@@ -253,6 +253,8 @@ export class SharedPort implements ExecutionPort {
   readonly slot: SharedSlot;
   readonly news: News;
   readonly requestBody: Source;
+  /** What its memories may still grow by, while it is not its turn: the cells of the thread count it in its turn. */
+  growthBytesLeft = 0;
   readonly #thread: PortThread;
   readonly #reader: FrameReader;
   readonly #writer: FrameWriter;
