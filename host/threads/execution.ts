@@ -5,36 +5,15 @@
 import { OUTCOMES } from '../../metering/execution.ts';
 import { WINDOW_BYTES } from '../body-window.ts';
 import type { StopReason } from '../component/limit-cells.ts';
-import type { CompiledComponent } from '../component/module-cache.ts';
-import type { RunLimits } from '../run-limits.ts';
-import type { ErrorCodeCase, RequestHead } from '../wasi/execution-port.ts';
+import type { ErrorCodeCase } from '../wasi/execution-port.ts';
 import type { WireHeaders } from '../wasi/fields.ts';
 import { FrameSender } from './frame-sender.ts';
 import { errorText, FRAME, readResponse, readTrailers, startText, trailersText } from './frames.ts';
 import { type Message, MessageReader } from './message-reader.ts';
-import { OutboundStreams, type SendOutbound } from './outbound-streams.ts';
-import type { RunControl, RunEvents, RunResult } from './run-events.ts';
+import { OutboundStreams } from './outbound-streams.ts';
+import type { RunControl, RunResult } from './run-events.ts';
+import type { ExecutionOrder } from './run-order.ts';
 import { IN_HEAD, IN_TAIL, OUT_HEAD, OUT_TAIL, type SharedSlot, SLOT_STATE, USED } from './shared-slot.ts';
-
-/** What is to be run. */
-export interface ExecutionOrder {
-  readonly functionName: string;
-  readonly request: RequestHead;
-  readonly limits: RunLimits;
-  /** How many functions of this host wait for this one. */
-  readonly level: number;
-  readonly events: RunEvents;
-  readonly compiled: CompiledComponent;
-  /** The component by its number, which threads know it by. */
-  readonly component: number;
-  /** When it came, by `performance.now()`. */
-  readonly enqueuedMs: number;
-  /** Whether the guest comes to checks, where it can be stopped without its thread. */
-  readonly hasChecks: boolean;
-  /** Whether it has to have its thread for itself. */
-  readonly isExclusive: boolean;
-  readonly sendOutbound: SendOutbound;
-}
 
 export class Execution implements RunControl {
   readonly slot: SharedSlot;
