@@ -6,8 +6,8 @@ import type { GuestInstance, LinkedComponent } from '../component/link.ts';
 import { type Answered, Execution } from '../wasi/execution.ts';
 import { GuestExit } from '../wasi/imports.ts';
 import { FRAME, type StartHead } from './frames.ts';
-import { USED } from './shared-area.ts';
 import type { SharedPort } from './shared-port.ts';
+import { USED } from './shared-slot.ts';
 
 class ResponseTooLarge extends Error {}
 /** It said that all is well, and had not answered. */
