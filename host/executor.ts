@@ -5,8 +5,9 @@ import type { ModuleCache } from './component/module-cache.ts';
 import type { Ledger } from './ledger.ts';
 import type { Registry } from './registry.ts';
 import type { SettingsStore } from './settings-store.ts';
-import type { Caller, WorkerPool } from './threads/pool.ts';
+import type { WorkerPool } from './threads/pool.ts';
 import type { RunEvents, RunResult } from './threads/run-events.ts';
+import type { Caller } from './threads/run-order.ts';
 import type { RequestHead } from './wasi/execution-port.ts';
 
 /** A request and its way back, as far as executing and recording it concerns. */

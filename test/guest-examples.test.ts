@@ -116,7 +116,7 @@ describe('proxy', () => {
         tag: 'ok',
         status: 418,
         headers: ['content-type', 'text/tea', 'x-private', 'no'],
-        body: FakeSource.whole('té!'),
+        body: FakeSource.whole(Buffer.from('té!')),
       }),
     });
     expect(answer).toMatchObject({ status: 418, text: 'té!' });

@@ -46,6 +46,38 @@ test('an authority that the host refuses is a bad request', () => {
   expect(answer).toMatchObject({ status: 400, text: expect.stringMatching(/found http/), sent: [] });
 });
 
+test('a client that is gone is no trap, and leaves the body unfinished', () => {
+  expect(call(guest('hello'), { isClientGone: true })).toMatchObject({ text: '', isFinished: false });
+});
+
+test('a client that stops half way is a trap with its reason', () => {
+  const run = guest('echo').start({
+    chunks: [Buffer.from('x')],
+    bodyFailure: { tag: 'connection-terminated' },
+  });
+  expect(run.handle).toThrow(WebAssembly.RuntimeError);
+  expect(run.stderr()).toMatch(/ended before it was complete/);
+});
+
+describe('a fetch that fails gives 502 with the name of the code, and every resource back,', () => {
+  test.each<[string, Upstream, string]>([
+    ['refused at once', { refused: { tag: 'HTTP-request-denied' } }, 'HTTP-request-denied'],
+    ['refused for a reason that is not told', { refused: { tag: 'internal-error' } }, 'internal-error'],
+    ['later', { failed: { tag: 'connection-refused' } }, 'connection-refused'],
+    ['while the body came', { bodyFailure: { tag: 'connection-terminated' } }, 'connection-terminated'],
+  ])('%s', (_case, upstream, name) => {
+    const answer = call(guest('proxy'), { path: '/?url=http://a.test/', upstream: () => upstream });
+    expect(answer).toMatchObject({ status: 502, text: `the fetch failed: ${name}\n` });
+  });
+});
+
+test('echo stops where the client is gone, and leaves the body unfinished', () => {
+  const chunks = [Buffer.from('one'), Buffer.from('two')];
+  const run = guest('echo').start({ chunks, isClientGone: true });
+  run.handle();
+  expect(run.answer()).toMatchObject({ status: 200, text: '', isFinished: false, stderr: '' });
+});
+
 describe('a body that is streamed', () => {
   const STREAMS = `import { Request, Response } from 'ebb';
 export function handle(request: Request): Response {
@@ -77,8 +109,8 @@ export function handle(request: Request): Response {
   let streams: Guest;
 
   beforeAll(async () => {
-    const { component } = await buildGuest({ source: await sourceFile('streams', STREAMS) });
-    streams = await load('streams', component, await scratchFolder());
+    const source = await sourceFile('streams', STREAMS);
+    streams = await load('streams', (await buildGuest({ source })).component, await scratchFolder());
   });
 
   test('takes no more memory than a piece, and its head is what it was when it was sent', () => {
@@ -92,37 +124,5 @@ export function handle(request: Request): Response {
     const run = streams.start({ path: '/twice', chunks: [Buffer.from('x')] });
     expect(run.handle).toThrow(WebAssembly.RuntimeError);
     expect(run.stderr()).toMatch(/the request body was read before/);
-  });
-});
-
-test('echo stops where the client is gone, and leaves the body unfinished', () => {
-  const chunks = [Buffer.from('one'), Buffer.from('two')];
-  const run = guest('echo').start({ chunks, isClientGone: true });
-  run.handle();
-  expect(run.answer()).toMatchObject({ status: 200, text: '', isFinished: false, stderr: '' });
-});
-
-test('a client that is gone is no trap, and leaves the body unfinished', () => {
-  expect(call(guest('hello'), { isClientGone: true })).toMatchObject({ text: '', isFinished: false });
-});
-
-test('a client that stops half way is a trap with its reason', () => {
-  const run = guest('echo').start({
-    chunks: [Buffer.from('x')],
-    bodyFailure: { tag: 'connection-terminated' },
-  });
-  expect(run.handle).toThrow(WebAssembly.RuntimeError);
-  expect(run.stderr()).toMatch(/ended before it was complete/);
-});
-
-describe('a fetch that fails gives 502 with the name of the code, and every resource back,', () => {
-  test.each<[string, Upstream, string]>([
-    ['refused at once', { refused: { tag: 'HTTP-request-denied' } }, 'HTTP-request-denied'],
-    ['refused for a reason that is not told', { refused: { tag: 'internal-error' } }, 'internal-error'],
-    ['later', { failed: { tag: 'connection-refused' } }, 'connection-refused'],
-    ['while the body came', { bodyFailure: { tag: 'connection-terminated' } }, 'connection-terminated'],
-  ])('%s', (_case, upstream, name) => {
-    const answer = call(guest('proxy'), { path: '/?url=http://a.test/', upstream: () => upstream });
-    expect(answer).toMatchObject({ status: 502, text: `the fetch failed: ${name}\n` });
   });
 });

@@ -83,7 +83,7 @@ test('traps with the status that the host refuses', () => {
 });
 
 test('sends a method, headers and a body, and drops the fragment', () => {
-  const body = FakeSource.whole(' fertig');
+  const body = FakeSource.whole(Buffer.from(' fertig'));
   const answer = corners('/post', { upstream: () => ({ tag: 'ok', status: 201, headers: [], body }) });
   expect(answer.text).toBe('201 fertig');
   const [sent] = answer.sent;

@@ -200,6 +200,7 @@ class Binding {
     this.#calls.reset(context.port);
     this.#budget.begin();
     this.#inside(() => {
+      this.#budget.begin();
       for (const [index, step] of this.#steps.entries()) {
         if (step.kind === 'instantiate') this.#instances[index] = this.#instantiate(step);
         else if (step.kind === 'call') this.#exported(step.target)();

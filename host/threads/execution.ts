@@ -5,58 +5,15 @@
 import { OUTCOMES, type Outcome } from '../../metering/execution.ts';
 import { WINDOW_BYTES } from '../body-window.ts';
 import { ROOM, type StopReason } from '../component/limit-cells.ts';
-import type { CompiledComponent } from '../component/module-cache.ts';
-import type { OutboundEvents, OutboundExchange } from '../outbound-exchange.ts';
-import type { RunLimits } from '../run-limits.ts';
-import type { ErrorCodeCase, OutboundHead, RequestHead } from '../wasi/execution-port.ts';
+import type { ErrorCodeCase } from '../wasi/execution-port.ts';
 import type { WireHeaders } from '../wasi/fields.ts';
-import { type Frame, FrameReader, FrameWriter } from './frame-ring.ts';
-import {
-  errorText,
-  FRAME,
-  readError,
-  readOutbound,
-  readResponse,
-  readTrailers,
-  responseText,
-  startText,
-  trailersText,
-} from './frames.ts';
-import type { RunControl, RunEvents, RunResult } from './run-events.ts';
-import { IN_HEAD, IN_TAIL, OUT_HEAD, OUT_TAIL, type SharedSlot, SLOT_STATE, USED } from './shared-area.ts';
-
-/** Outbound requests that one execution may have under way at once. */
-const OUTBOUND_PENDING_MAX = 64;
-
-/** What is to be run. */
-export interface ExecutionOrder {
-  readonly functionName: string;
-  readonly request: RequestHead;
-  readonly limits: RunLimits;
-  /** How many functions of this host wait for this one. */
-  readonly level: number;
-  readonly events: RunEvents;
-  readonly compiled: CompiledComponent;
-  /** The component by its number, which threads know it by. */
-  readonly component: number;
-  /** When it came, by `performance.now()`. */
-  readonly enqueuedMs: number;
-  /** Of its function as it is deployed and set now; instances are kept under it. */
-  readonly lease: number;
-  /** Whether the guest comes to checks, where it can be stopped without its thread. */
-  readonly hasChecks: boolean;
-  /** Whether it has to have its thread for itself. */
-  readonly isExclusive: boolean;
-  /** Sends a guest's request. */
-  readonly sendOutbound: (head: OutboundHead, events: OutboundEvents) => OutboundExchange;
-}
-
-/** A frame that found no room in the ring. */
-interface Unsent {
-  readonly type: number;
-  readonly stream: number;
-  readonly bytes: Uint8Array;
-}
+import { FrameSender } from './frame-sender.ts';
+import { errorText, FRAME, readResponse, readTrailers, startText, trailersText } from './frames.ts';
+import { type Message, MessageReader } from './message-reader.ts';
+import { OutboundStreams } from './outbound-streams.ts';
+import type { RunControl, RunResult } from './run-events.ts';
+import type { ExecutionOrder } from './run-order.ts';
+import { IN_HEAD, IN_TAIL, OUT_HEAD, OUT_TAIL, type SharedSlot, SLOT_STATE, USED } from './shared-slot.ts';
 
 export class Execution implements RunControl {
   readonly slot: SharedSlot;
@@ -77,12 +34,9 @@ export class Execution implements RunControl {
   giveUpAtMs = Number.POSITIVE_INFINITY;
   isCheckingCpu = false;
   readonly #onDone: (result: RunResult) => void;
-  readonly #writer: FrameWriter;
-  readonly #reader: FrameReader;
-  readonly #unsent: Unsent[] = [];
-  readonly #exchanges = new Map<number, OutboundExchange>();
-  readonly #parts: Buffer[] = [];
-  #outboundSent = 0;
+  readonly #sender: FrameSender;
+  readonly #reader: MessageReader;
+  readonly #outbound: OutboundStreams;
   #bodyOutstanding = 0;
   #isBodyOpen = true;
   #wantsSpace = false;
@@ -99,8 +53,13 @@ export class Execution implements RunControl {
     this.slot = slot;
     this.order = order;
     this.#onDone = onDone;
-    this.#writer = new FrameWriter(inBytes, { words, headAt: IN_HEAD, tailAt: IN_TAIL });
-    this.#reader = new FrameReader(outBytes, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
+    this.#sender = new FrameSender(
+      inBytes,
+      { words, headAt: IN_HEAD, tailAt: IN_TAIL },
+      { onSent: () => this.thread?.ring(), onFull: () => slot.wantInSpace() },
+    );
+    this.#reader = new MessageReader(outBytes, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
+    this.#outbound = new OutboundStreams(this.#sender, order.sendOutbound, order.limits.outboundRequestsMax);
   }
 
   /** Writes the first frames, before any thread is given the slot. */
@@ -117,7 +76,7 @@ export class Execution implements RunControl {
   }
 
   get isOutboundPending(): boolean {
-    return this.#exchanges.size > 0;
+    return this.#outbound.isPending;
   }
 
   /** When a worker took it, by `performance.now()`; 0 while none has. */
@@ -162,11 +121,11 @@ export class Execution implements RunControl {
   /** Takes in what the worker has written. */
   receive(): void {
     if (this.#isDone) return;
-    for (let frame = this.#nextMessage(); frame && !this.#isDone; frame = this.#nextMessage()) {
+    for (let frame = this.#reader.next(); frame && !this.#isDone; frame = this.#reader.next()) {
       this.#receive(frame);
     }
     if (this.#isDone) return;
-    this.#sendUnsent();
+    this.#sender.sendUnsent();
     if (this.slot.takeOutWanted()) this.thread?.ring();
     if (!this.#hasAnswered) return;
     const { state } = this.slot;
@@ -208,20 +167,10 @@ export class Execution implements RunControl {
     this.#done({ ...result, ...used, startedAtMs: performance.timeOrigin + startedMs, log: this.#log });
   }
 
-  #nextMessage(): Pick<Frame, 'type' | 'stream' | 'bytes'> | undefined {
-    for (let frame = this.#reader.next(); frame; frame = this.#reader.next()) {
-      if (frame.type === FRAME.body) return frame;
-      if (frame.hasMore || this.#parts.length > 0) this.#parts.push(Buffer.from(frame.bytes));
-      if (frame.hasMore) continue;
-      if (this.#parts.length === 0) return frame;
-      return { type: frame.type, stream: frame.stream, bytes: Buffer.concat(this.#parts.splice(0)) };
-    }
-    return undefined;
-  }
-
-  #receive({ type, stream, bytes }: Pick<Frame, 'type' | 'stream' | 'bytes'>): void {
+  #receive(message: Message): void {
+    const { type, stream, bytes } = message;
     if (stream !== 0) {
-      this.#receiveOutbound(type, stream, bytes);
+      this.#outbound.receive(message);
       return;
     }
     const { events } = this.order;
@@ -310,131 +259,18 @@ export class Execution implements RunControl {
 
   #done(result: RunResult): void {
     this.#isDone = true;
-    for (const exchange of this.#exchanges.values()) exchange.cancel();
-    this.#exchanges.clear();
+    this.#outbound.cancelAll();
     this.#onDone(result);
   }
 
-  // Requests that the guest sends.
-
-  #receiveOutbound(type: number, stream: number, bytes: Buffer): void {
-    if (type === FRAME.send) {
-      this.#send(stream, readOutbound(bytes.toString('latin1')));
-      return;
-    }
-    const exchange = this.#exchanges.get(stream);
-    if (!exchange) return;
-    switch (type) {
-      case FRAME.body:
-        exchange.write(Buffer.from(bytes));
-        return;
-      case FRAME.end:
-        exchange.end(readTrailers(bytes.toString('latin1')));
-        return;
-      case FRAME.taken:
-        exchange.taken(Number(bytes.toString('latin1')));
-        return;
-      case FRAME.fail:
-        readError(bytes.toString('utf8'));
-        exchange.cancel();
-        this.#post(FRAME.fail, stream, errorText({ tag: 'connection-terminated' }));
-        this.#exchanges.delete(stream);
-        return;
-      case FRAME.cancel:
-        exchange.cancel();
-        this.#exchanges.delete(stream);
-        return;
-      default:
-        throw new Error(`a worker sent a frame of type ${type} for a request`);
-    }
-  }
-
-  #send(stream: number, head: OutboundHead): void {
-    const { limits, sendOutbound } = this.order;
-    this.#outboundSent++;
-    if (this.#exchanges.size >= OUTBOUND_PENDING_MAX || this.#outboundSent > limits.outboundRequestsMax) {
-      this.#post(FRAME.fail, stream, errorText({ tag: 'connection-limit-reached' }));
-      return;
-    }
-    const exchange = sendOutbound(head, this.#eventsOf(stream));
-    this.#exchanges.set(stream, exchange);
-  }
-
-  #eventsOf(stream: number): OutboundEvents {
-    const whileOpen = (then: () => void): void => {
-      if (!this.#isDone && this.#exchanges.has(stream)) then();
-    };
-    const last = (then: () => void): void =>
-      whileOpen(() => {
-        then();
-        this.#exchanges.delete(stream);
-      });
-    return {
-      onWritten: (bytes) => whileOpen(() => this.#post(FRAME.taken, stream, String(bytes))),
-      onResponse: (status, headers) =>
-        whileOpen(() => this.#post(FRAME.answer, stream, responseText({ status, headers }))),
-      onChunk: (chunk) => whileOpen(() => this.#postBytes(FRAME.body, stream, chunk)),
-      onEnd: (trailers) => last(() => this.#post(FRAME.end, stream, trailersText(trailers))),
-      onFailed: (error) => last(() => this.#postBytes(FRAME.fail, stream, Buffer.from(errorText(error)))),
-    };
-  }
-
-  // Frames.
-
-  /** @param text of one byte a character. */
   #post(type: number, stream: number, text: string): void {
-    if (this.#isDone) return;
-    if (this.#unsent.length > 0 || text.length > this.#writer.room) {
-      this.#postBytes(type, stream, Buffer.from(text, 'latin1'));
-      return;
-    }
-    this.#writer.writeLatin1(type, stream, text);
-    this.#writer.publish();
-    this.thread?.ring();
+    if (!this.#isDone) this.#sender.post(type, stream, text);
   }
 
   #postBytes(type: number, stream: number, bytes: Uint8Array): void {
-    if (this.#isDone) return;
-    const rest = this.#unsent.length > 0 ? bytes : this.#write(type, stream, bytes);
-    if (rest) {
-      this.#unsent.push({ type, stream, bytes: Buffer.from(rest) });
-      this.slot.wantInSpace();
-    }
-    this.thread?.ring();
-  }
-
-  /** Writes what there is room for. @returns what there was none for. */
-  #write(type: number, stream: number, bytes: Uint8Array): Uint8Array | undefined {
-    let rest = bytes;
-    for (;;) {
-      const { room } = this.#writer;
-      if (room < Math.min(rest.length, MIN_PIECE_BYTES)) return rest;
-      const piece = rest.subarray(0, room);
-      rest = rest.subarray(room);
-      this.#writer.write(type, stream, piece, rest.length > 0);
-      this.#writer.publish();
-      if (rest.length === 0) return undefined;
-    }
-  }
-
-  #sendUnsent(): void {
-    for (let next = this.#unsent[0]; next; next = this.#unsent[0]) {
-      const { type, stream, bytes } = next;
-      const rest = this.#write(type, stream, bytes);
-      if (rest) {
-        this.#unsent[0] = { type, stream, bytes: rest };
-        this.slot.wantInSpace();
-        this.thread?.ring();
-        return;
-      }
-      this.#unsent.shift();
-      this.thread?.ring();
-    }
+    if (!this.#isDone) this.#sender.postBytes(type, stream, bytes);
   }
 }
 
 /** How long a guest that computes may take to end before what it has answered leaves without the rest. */
 const PAUSE_MS = 5;
-
-/** Less room than that is not worth a piece of a longer message. */
-const MIN_PIECE_BYTES = 4_096;

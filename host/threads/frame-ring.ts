@@ -2,7 +2,7 @@
  * A ring of frames in shared memory, for one writer and one reader on different threads. A frame has a type, the
  * number of a stream and bytes; what they mean is none of its business. Neither side ever waits here.
  */
-import { RING_BYTES } from './shared-area.ts';
+import { RING_BYTES } from './shared-slot.ts';
 
 const HEADER_BYTES = 8;
 const MASK = RING_BYTES - 1;

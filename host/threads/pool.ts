@@ -7,16 +7,16 @@ import { waitedTooLong } from '../../metering/policy.ts';
 import type { CompiledComponent } from '../component/module-cache.ts';
 import { NESTED_LEVELS_MAX, type NestedCalls } from '../nested-calls.ts';
 import { startOutbound } from '../outbound-client.ts';
-import type { RunLimits } from '../run-limits.ts';
-import type { RequestHead } from '../wasi/execution-port.ts';
-import { Execution, type ExecutionOrder } from './execution.ts';
+import { Execution } from './execution.ts';
 import { LimitWatch, limitMessage, WATCH_MS } from './limit-watch.ts';
 import { Placement } from './placement.ts';
 import { letIn } from './pool-admission.ts';
-import type { RunEvents, RunResult } from './run-events.ts';
+import type { RunResult } from './run-events.ts';
+import type { ExecutionOrder, RunOrder } from './run-order.ts';
 import { SharedArea } from './shared-area.ts';
 import { SlotStock } from './slot-stock.ts';
-import { GuestThread } from './thread.ts';
+import type { GuestThread } from './thread.ts';
+import { ThreadCrew } from './thread-crew.ts';
 import { type Waiting, WaitingRequests } from './waiting-requests.ts';
 
 export interface PoolSettings {
@@ -31,27 +31,6 @@ export interface PoolSettings {
   readonly isCurrent: (functionName: string, lease: number) => boolean;
 }
 
-/** Threads that may fail to start in a row before requests are refused rather than kept waiting. */
-const FAILED_STARTS_MAX = 5;
-
-/** Who waits for a run. */
-export interface Caller {
-  /** How many functions of this host wait for this one: 0 for a request from outside. */
-  readonly level: number;
-  /** Takes the request out of the queue again; a run that has begun is told that nobody takes its response. */
-  readonly signal?: AbortSignal;
-}
-
-/** One request to run. */
-export interface RunOrder extends Caller {
-  readonly functionName: string;
-  /** Tells the function as it is deployed and set now from what it was before. */
-  readonly lease: number;
-  readonly limits: RunLimits;
-  readonly request: RequestHead;
-  readonly events: RunEvents;
-}
-
 const stopping = (): CodedError => new CodedError('host-draining', 'the host is stopping');
 
 const clientGone = (): CodedError =>
@@ -61,7 +40,7 @@ export class WorkerPool {
   readonly #settings: PoolSettings;
   readonly #area = new SharedArea();
   readonly #stock = new SlotStock(this.#area);
-  readonly #threads = new Set<GuestThread>();
+  readonly #crew: ThreadCrew;
   readonly #waiting = new WaitingRequests<GuestThread>(NESTED_LEVELS_MAX);
   readonly #placement: Placement;
   readonly #watch = new LimitWatch((thread, execution, cpuUs) => this.#giveUp(thread, execution, cpuUs));
@@ -70,13 +49,18 @@ export class WorkerPool {
   readonly #components = new Map<string, number>();
   #lastComponent = 0;
   #timer: NodeJS.Timeout | undefined;
-  #failedStarts = 0;
   #closed = false;
 
   constructor(settings: PoolSettings) {
     this.#settings = settings;
-    this.#placement = new Placement(settings.workers, this.#threads);
-    for (let count = 0; count < settings.workers; count++) this.#addThread();
+    this.#crew = new ThreadCrew(settings.workers, this.#area, this.#stock, {
+      onChanged: () => this.#dispatch(),
+      onNews: () => this.#receiveNews(),
+      onHopeless: (error) => this.#waiting.refuseWhere(() => error),
+      onEnding: (thread) => this.#placement.takeBackAll(thread),
+    });
+    this.#placement = new Placement(settings.workers, this.#crew.threads);
+    this.#crew.open();
   }
 
   /**
@@ -124,12 +108,12 @@ export class WorkerPool {
     const id = this.#components.get(key);
     if (id === undefined) return;
     this.#components.delete(key);
-    for (const thread of this.#threads) thread.unload(id);
+    for (const thread of this.#crew.threads) thread.unload(id);
   }
 
   /** Makes every thread let go of the instances that it keeps for a function as it was. */
   retire(lease: number): void {
-    for (const thread of this.#threads) thread.retire(lease);
+    for (const thread of this.#crew.threads) thread.retire(lease);
   }
 
   /** Ends all threads; what still waits is refused, and what runs is interrupted. */
@@ -137,7 +121,7 @@ export class WorkerPool {
     this.#closed = true;
     clearInterval(this.#timer);
     this.#waiting.refuseWhere(stopping);
-    await Promise.all([...this.#threads].map((thread) => this.#interrupt(thread, STOPPED)));
+    await this.#crew.close(STOPPED);
   }
 
   #admit({ functionName, level, limits, signal }: RunOrder): void {
@@ -244,7 +228,11 @@ export class WorkerPool {
       if (!waiting) break;
       const thread = this.#placement.threadFor(waiting);
       if (!thread) {
-        this.#grow(this.#placement.threadsMaxFor(waiting));
+        const missing = this.#waiting.startableFrom(
+          0,
+          Math.max(1, this.#placement.vacant(NESTED_LEVELS_MAX)),
+        );
+        this.#crew.grow(missing, this.#placement.threadsMaxFor(waiting));
         break;
       }
       this.#waiting.begin(waiting);
@@ -265,75 +253,14 @@ export class WorkerPool {
     this.#placement.rebalance();
   }
 
-  #grow(threadsMax: number): void {
-    const missing = this.#waiting.startableFrom(0, Math.max(1, this.#placement.vacant(NESTED_LEVELS_MAX)));
-    const starting = [...this.#threads].filter(({ isStarting }) => isStarting).length;
-    const room = threadsMax - this.#threads.size;
-    for (let count = Math.min(missing - starting, room); count > 0; count--) this.#addThread();
-  }
-
-  #addThread(): void {
-    try {
-      const thread = new GuestThread(this.#area, {
-        onReady: () => {
-          this.#failedStarts = 0;
-          this.#dispatch();
-        },
-        onNews: () => this.#receiveNews(),
-        onGone: (gone, reason) => this.#replace(gone, reason),
-      });
-      this.#threads.add(thread);
-    } catch {
-      // The system gives no more threads now; the next look tries again.
-      this.#startFailed();
-    }
-  }
-
-  /** A thread has ended by itself. */
-  #replace(thread: GuestThread, reason: string): void {
-    const wasReady = thread.wasReady;
-    void this.#interrupt(thread, reason);
-    if (this.#closed) return;
-    if (!wasReady && this.#startFailed()) return;
-    this.#keepThreads();
-    this.#dispatch();
-  }
-
-  #keepThreads(): void {
-    if (!this.#closed && this.#threads.size < this.#settings.workers) this.#addThread();
-  }
-
   /** A guest that cannot be stopped: its thread has to go. */
   #giveUp(thread: GuestThread, execution: Execution, cpuUs: number | undefined): void {
     const passed = { outcome: 'time-limit', error: { code: 'guest-time-limit', message: '' } } as const;
-    void this.#interrupt(thread, 'another function on its thread could not be stopped', () =>
+    void this.#crew.interrupt(thread, 'another function on its thread could not be stopped', () =>
       execution.end(passed, cpuUs),
     );
-    this.#keepThreads();
+    this.#crew.keep();
     this.#dispatch();
-  }
-
-  /** Ends a thread and what is on it; what it has not begun goes elsewhere. @param first is done before the rest. */
-  async #interrupt(thread: GuestThread, reason: string, first?: () => void): Promise<void> {
-    this.#threads.delete(thread);
-    this.#placement.takeBackAll(thread);
-    const letGo = this.#stock.hold([...thread.executions].map(({ slot }) => slot));
-    first?.();
-    for (const execution of [...thread.executions]) {
-      execution.end({ outcome: 'interrupted', error: { code: 'internal', message: reason } });
-    }
-    await thread.terminate();
-    letGo();
-  }
-
-  /** @returns whether it failed so often that what waits was refused. */
-  #startFailed(): boolean {
-    this.#failedStarts++;
-    if (this.#failedStarts < FAILED_STARTS_MAX) return false;
-    this.#failedStarts = 0;
-    const message = `no worker thread can start: ${FAILED_STARTS_MAX} failed in a row`;
-    this.#waiting.refuseWhere(() => new CodedError('internal', message));
-    return true;
   }
 
   /** One timer for all that may take too long, as long as there is anything. */
@@ -343,7 +270,7 @@ export class WorkerPool {
 
   #look(): void {
     const nowMs = performance.now();
-    for (const thread of this.#threads) {
+    for (const thread of this.#crew.threads) {
       this.#watch.look(thread, nowMs);
       for (const execution of thread.executions) execution.look(nowMs);
     }
@@ -355,7 +282,7 @@ export class WorkerPool {
       const { code, message } = queueTimeout(execution.order.limits.queueTimeoutMs);
       execution.end({ outcome: 'rejected', error: { code, message } });
     }
-    for (const thread of this.#placement.retired(nowMs)) void this.#interrupt(thread, STOPPED);
+    for (const thread of this.#placement.retired(nowMs)) void this.#crew.interrupt(thread, STOPPED);
     this.#receiveNews();
     if (this.#placement.isAtRest && this.#waiting.countFrom(0) === 0) {
       clearInterval(this.#timer);

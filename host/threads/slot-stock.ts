@@ -1,5 +1,6 @@
 /** Which slots are free. A slot that was given back is free once its worker does not touch it any more. */
-import { type SharedArea, type SharedSlot, SLOT_STATE, SLOTS_MAX } from './shared-area.ts';
+import type { SharedArea } from './shared-area.ts';
+import { type SharedSlot, SLOT_STATE, SLOTS_MAX } from './shared-slot.ts';
 
 export class SlotStock {
   /** Last used first, so that few pages are ever touched. */

@@ -4,7 +4,9 @@ import { LimitCells, ROOM, type StopReason } from '../component/limit-cells.ts';
 import type { CompiledComponent } from '../component/module-cache.ts';
 import { siblingModule } from '../sibling-module.ts';
 import type { Execution } from './execution.ts';
-import { type SharedArea, SLOT_STATE, ThreadBell, USED } from './shared-area.ts';
+import type { SharedArea } from './shared-area.ts';
+import { SLOT_STATE, USED } from './shared-slot.ts';
+import { ThreadBell } from './thread-bell.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-messages.ts';
 
 export interface ThreadEvents {

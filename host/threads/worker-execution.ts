@@ -7,8 +7,8 @@ import { type Answered, Execution } from '../wasi/execution.ts';
 import { GuestExit } from '../wasi/imports.ts';
 import { FRAME, type StartHead } from './frames.ts';
 import type { IdleInstance, IdleInstances } from './idle-instances.ts';
-import { USED } from './shared-area.ts';
 import type { SharedPort } from './shared-port.ts';
+import { USED } from './shared-slot.ts';
 
 class ResponseTooLarge extends Error {}
 /** It said that all is well, and had not answered. */

@@ -8,8 +8,10 @@ import { type LinkedComponent, linkComponent } from '../component/link.ts';
 import { MemoryPool } from '../component/memory-pool.ts';
 import type { News } from '../wasi/execution-port.ts';
 import { IdleInstances } from './idle-instances.ts';
-import { SharedArea, type SharedSlot, SLOT_STATE, ThreadBell, USED } from './shared-area.ts';
+import { SharedArea } from './shared-area.ts';
 import { type PortThread, SharedPort } from './shared-port.ts';
+import { type SharedSlot, SLOT_STATE, USED } from './shared-slot.ts';
+import { ThreadBell } from './thread-bell.ts';
 import { type KeptInstance, WorkerExecution } from './worker-execution.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-messages.ts';
 
