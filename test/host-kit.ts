@@ -107,6 +107,7 @@ export interface Listed {
   readonly startupUs: number;
   readonly runUs: number;
   readonly cpuUs: number;
+  readonly fuelUsed: number;
   readonly log: string;
 }
 
@@ -166,8 +167,10 @@ export class TestHost {
     return this.admin(`/v1/functions/${name}`, { method: 'PUT', headers, body: component });
   }
 
-  async deploy(name: string, component: Uint8Array): Promise<void> {
-    const answer = await this.put(name, component);
+  /** @param settings of its own, to change with it. */
+  async deploy(name: string, component: Uint8Array, settings?: object): Promise<void> {
+    const query = settings ? `?settings=${encodeURIComponent(JSON.stringify(settings))}` : '';
+    const answer = await this.put(name + query, component);
     if (answer.status > 201) throw new Error(`${name} was not deployed: ${answer.text}`);
   }
 
