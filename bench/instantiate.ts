@@ -8,7 +8,7 @@ import { cpus } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { buildExamples } from '../guests/build.ts';
 import { LimitCells } from '../host/component/limit-cells.ts';
-import type { LinkedComponent } from '../host/component/link.ts';
+import type { GuestInstance, LinkedComponent } from '../host/component/link.ts';
 import { linkComponent } from '../host/component/link.ts';
 import { MemoryPool } from '../host/component/memory-pool.ts';
 import { compileModules } from '../host/component/module-cache.ts';
@@ -64,6 +64,22 @@ async function onceSuspendably(component: LinkedComponent): Promise<void> {
   instance.release();
 }
 
+/** One instance for all calls, as for a function with `reuseRequests`. */
+function usedAgain(): (component: LinkedComponent) => void {
+  let instance: GuestInstance | undefined;
+  return (component) => {
+    const execution = executionFor(ASK, portFor(ASK), () => undefined);
+    if (instance) instance.resume?.(execution);
+    else instance = component.instantiate(execution);
+    instance.handle(execution.request, execution.outparam);
+    checkWhole(execution.end());
+    instance.memoryBytes();
+    if (instance.rest?.()) return;
+    instance.release();
+    instance = undefined;
+  };
+}
+
 function checkWhole(answered: unknown): void {
   const { tag, failure } = answered as { readonly tag: string; readonly failure?: unknown };
   if (tag !== 'ok' || failure) throw new Error('no whole response');
@@ -78,6 +94,7 @@ async function measure(name: string, component: Uint8Array): Promise<void> {
     ['direct, new memory', await linked(component, 'direct', new NoPool()), once],
     ['direct, pooled memory', await linked(component, 'direct', new MemoryPool()), once],
     ['the same, suspendable', await linked(component, 'direct', new MemoryPool()), onceSuspendably],
+    ['direct, used again', await linked(component, 'direct', new MemoryPool()), usedAgain()],
   ] as const;
   const elapsedUs = ways.map(() => new Float64Array(ROUNDS));
   for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {

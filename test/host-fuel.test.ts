@@ -1,10 +1,16 @@
 /** Fuel: the same request uses the same on every run, thread and host; what has too little of it ends there. */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, print } from '@bytecodealliance/jco-transpile/wasm-tools';
 import Database from 'better-sqlite3';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { AdminClient } from '../cli/admin-client.ts';
+import { billByBook } from '../cli/bill-by-book.ts';
 import { hostConfig } from '../host/config.ts';
 import { checkCanHave, effectiveSettings } from '../host/function-settings.ts';
+import { simulate } from '../simulator/run.ts';
+import { readTraceFile } from '../simulator/traces/file.ts';
+import { fuelBook } from './fuel-book.ts';
 import { example, guestOf } from './host-guests.ts';
 import { closeAll, errorOf, scratchFolder, TestHost, upstream } from './host-kit.ts';
 
@@ -166,6 +172,20 @@ describe('a limit of fuel', () => {
       message: expect.stringMatching(/^fuelLimit: /) as string,
     });
   });
+});
+
+test('fuel is billed by the host and by the simulator alike, from what the host exports', async () => {
+  const host = await TestHost.start();
+  await host.deploy('burn', burn, { fuelLimit: MUCH });
+  for (const path of ['/fib/10', '/fib/20', '/mandelbrot/60', '/trap']) await host.call(`/f/burn${path}`);
+  const book = fuelBook();
+  const bill = await billByBook(new AdminClient(host.running.adminUrl), {}, book, { freeTier: false });
+  const file = join(await scratchFolder(), 'executions.jsonl');
+  await writeFile(file, (await host.admin('/v1/executions/export')).body);
+  const scenario = { platforms: ['functions'], keepAliveS: 0, coldStartMs: 'trace', prices: [book] } as const;
+  const [replayed] = simulate(await readTraceFile(file), scenario).platforms;
+  expect(bill.totalUsd).toBeGreaterThan(0);
+  expect(replayed?.invoice).toEqual(bill.lines);
 });
 
 test('a ledger from before there was fuel is read, with none', async () => {

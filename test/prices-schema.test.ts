@@ -117,7 +117,7 @@ describe('the schema of price books', () => {
   it('takes the kinds of measures that the reader takes for each kind of book', () => {
     const book = json('aws-lambda-x86.json');
     for (const bills of ['executions', 'instances', 'extras']) {
-      for (const kind of ['requests', 'base-fee', 'bytes-out', 'bytes-through', 'colour']) {
+      for (const kind of ['fuel', 'requests', 'base-fee', 'bytes-out', 'bytes-through', 'colour']) {
         const value = { ...book, bills, meters: [{ ...book.meters[0], measure: { kind } }] };
         expect(matches(schema, value), `${bills} ${kind}`).toBe(faultsOf(value).length === 0);
       }

@@ -46,7 +46,8 @@ function logLine(entry: LedgerEntry): string {
   const ms = (us: number) => `${(us / 1_000).toFixed(1)} ms`;
   const times = `queue ${ms(entry.queueUs)}, start ${ms(entry.startupUs)}, run ${ms(entry.runUs)}, cpu ${ms(entry.cpuUs)}`;
   const memory = `${Math.ceil(entry.memoryBytesPeak / 1_024)} KiB`;
-  const head = `${at} #${entry.id} ${entry.functionName} ${entry.httpStatus} ${entry.outcome} ${entry.warmth}: ${times}, ${memory}`;
+  const fuel = entry.fuelUsed > 0 ? `, fuel ${entry.fuelUsed}` : '';
+  const head = `${at} #${entry.id} ${entry.functionName} ${entry.httpStatus} ${entry.outcome} ${entry.warmth}: ${times}, ${memory}${fuel}`;
   const guestLines = entry.log === '' ? [] : entry.log.trimEnd().split('\n');
   return [head, ...guestLines.map((line) => `    ${line}`)].join('\n');
 }
@@ -80,6 +81,7 @@ async function usage(options: FilterOptions, output: Output): Promise<void> {
     filterQuery(options),
   );
   if (options.json) return output.json(answer);
+  const hasFuel = answer.functions.some(({ fuelUsed }) => fuelUsed > 0);
   const rows = answer.functions.map((used) => {
     const outcomes = Object.entries(used.byOutcome).map(([outcome, count]) => `${outcome} ${count}`);
     return [
@@ -87,14 +89,14 @@ async function usage(options: FilterOptions, output: Output): Promise<void> {
       used.executions,
       used.usageGbSeconds,
       used.cpuMs,
+      ...(hasFuel ? [used.fuelUsed] : []),
       used.bytesIn,
       used.bytesOut,
       outcomes.join(', '),
     ];
   });
-  output.print(
-    textTable(['name', 'executions', 'GB-s', 'cpu ms', 'bytes in', 'bytes out', 'outcomes'], rows),
-  );
+  const columns = ['executions', 'GB-s', 'cpu ms', ...(hasFuel ? ['fuel'] : [])];
+  output.print(textTable(['name', ...columns, 'bytes in', 'bytes out', 'outcomes'], rows));
 }
 
 interface BillOptions extends FilterOptions {

@@ -205,6 +205,7 @@ class Binding {
         if (step.kind === 'instantiate') this.#instances[index] = this.#instantiate(step);
         else if (step.kind === 'call') this.#exported(step.target)();
       }
+      this.#budget.ready();
     });
   }
 
@@ -286,10 +287,11 @@ class Binding {
     });
   }
 
-  rest(): void {
+  rest(): boolean {
     this.#handles.keepOnly(outlivesRequest);
     this.#calls.reset();
     this.#context.current = undefined;
+    return this.#budget.hasRoom;
   }
 
   resume(context: ExecutionContext): void {

@@ -25,8 +25,9 @@ export interface GuestInstance {
   /**
    * Ends the request that it has served well: of the host's objects the guest keeps those alone that belong to no
    * request. Absent where the linking code does not let the host take handles away.
+   * @returns false when it has grown so much that it should serve no more.
    */
-  rest?(): void;
+  rest?(): boolean;
   /** Makes it ready for another request, after which `handle` may be called again. */
   resume?(context: ExecutionContext): void;
   /**

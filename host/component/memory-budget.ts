@@ -64,7 +64,8 @@ export class MemoryBudget {
   readonly #cells: LimitCells;
   readonly #bytesMax: number;
   #tableElements = 0;
-  /** What is left between two requests. */
+  /** Room that the first request had, and what is left of it between two. */
+  #roomBytes: number | undefined;
   #bytesLeft = 0;
 
   constructor(cells: LimitCells, bytesMax: number) {
@@ -74,7 +75,18 @@ export class MemoryBudget {
 
   begin(): void {
     this.#tableElements = 0;
+    this.#roomBytes = undefined;
     this.#cells.growthBytesLeft = this.#bytesMax;
+  }
+
+  /** To be called once all instances are made: what is left is the room of the first request. */
+  ready(): void {
+    this.#roomBytes = this.#cells.growthBytesLeft;
+  }
+
+  /** Whether the next request would have half the room of the first one, or more. */
+  get hasRoom(): boolean {
+    return this.#roomBytes !== undefined && 2 * this.#bytesLeft >= this.#roomBytes;
   }
 
   /** Remembers what is left: the cells are about to serve others. */

@@ -206,11 +206,10 @@ export class WorkerExecution {
   release(): void {
     const instance = this.#instance;
     if (!instance) return;
-    if (!this.#isKept || !instance.rest) {
+    if (!this.#isKept || !instance.rest?.()) {
       instance.release();
       return;
     }
-    instance.rest();
     const { lease, component, reuse } = this.#start;
     const memoryBytes = instance.memoryBytes();
     const served = this.#served + 1;
