@@ -205,6 +205,24 @@ describe('of what a request has given its instance', () => {
     ]);
   });
 
+  test('a few standing objects are kept, many end the instance', async () => {
+    const host = await oneThread();
+    const keeping = (count: number): Promise<Uint8Array> =>
+      plain({
+        fields: '(global $count (mut i32) (i32.const 0))',
+        handle: `(global.set $count (i32.add (global.get $count) (i32.const 1)))
+          (i32.store8 (i32.const 1024) (i32.add (i32.const 48) (global.get $count)))
+          (local.set $a (i32.const ${count}))
+          (loop $more (drop (call $fields))
+            (br_if $more (local.tee $a (i32.sub (local.get $a) (i32.const 1)))))
+          (call $answer (local.get $out) (call $fields) (i32.const 1))`,
+      });
+    await host.deploy('few', await keeping(30), MANY);
+    await host.deploy('many', await keeping(150), MANY);
+    expect(await texts(host, '/f/few', '/f/few', '/f/few')).toEqual(['1', '2', '3']);
+    expect(await texts(host, '/f/many', '/f/many')).toEqual(['1', '1']);
+  });
+
   test('every handle is gone that belonged to the request, and using one is the end of the instance', async () => {
     const host = await oneThread();
     const make = '(call $response (call $fields))';

@@ -320,6 +320,28 @@ describe('ebb settings', () => {
     expect(both.exitCode).toBe(2);
   });
 
+  test('sets fuel and reuse, and shows what was used', async () => {
+    const host = await hostWith('burn', burn, { workers: 1 });
+    const set = await ebb(host, 'settings', 'burn', '--fuel-limit', '1000000', '--reuse-requests', '2');
+    expect(set.stdout).toMatch(/^fuelLimit +1000000 +its own$/m);
+    expect(set.stdout).toMatch(/^reuseRequests +2 +its own$/m);
+    expect(set.stdout).toMatch(/^reuseIdleMs +60000 +the host’s$/m);
+    await host.call('/f/burn/fib/10');
+    await host.call('/f/burn/fib/10');
+    const logs = await ebb(host, 'logs');
+    expect(logs.stdout).toMatch(/200 ok cold: .*, fuel \d+$/m);
+    expect(logs.stdout).toMatch(/200 ok warm: .*, fuel \d+$/m);
+    expect((await ebb(host, 'usage')).stdout).toMatch(/cpu ms +fuel +bytes in/);
+    for (const [flag, value] of [
+      ['--fuel-limit', '-1'],
+      ['--reuse-requests', '0'],
+      ['--reuse-idle-ms', 'soon'],
+    ] as const) {
+      const refused = await ebb(host, 'settings', 'burn', flag, value);
+      expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining(flag)]);
+    }
+  });
+
   test('passes on what the host refuses, and refuses both of two things', async () => {
     const host = await hostWith('hello', hello);
     const above = await ebb(host, 'settings', 'hello', '--memory-mb', '2000');

@@ -57,6 +57,9 @@ function groupOf(imports: ImportObject, module: string): Record<string, unknown>
   return made;
 }
 
+/** Handles that an instance may keep between two requests: what is behind them lives in the host's memory. */
+const KEPT_HANDLES_MAX = 100;
+
 const keyOf = ({ step, name }: StepExport): string => `${step} ${name}`;
 
 /** Everything that instances of one component have in common, for one of them at a time. */
@@ -288,10 +291,10 @@ class Binding {
   }
 
   rest(): boolean {
-    this.#handles.keepOnly(outlivesRequest);
+    const handles = this.#handles.keepOnly(outlivesRequest);
     this.#calls.reset();
     this.#context.current = undefined;
-    return this.#budget.hasRoom;
+    return this.#budget.hasRoom && handles <= KEPT_HANDLES_MAX;
   }
 
   resume(context: ExecutionContext): void {

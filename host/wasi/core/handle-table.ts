@@ -69,15 +69,24 @@ export class HandleTable {
     this.#lent.pop();
   }
 
-  /** Forgets all handles but those of some objects. Nobody is told: what they were for is over. */
-  keepOnly(isKept: (object: object) => boolean): void {
+  /**
+   * Forgets all handles but those of some objects. Nobody is told: what they were for is over.
+   * @returns how many are left.
+   */
+  keepOnly(isKept: (object: object) => boolean): number {
+    let kept = 0;
     this.#lent.length = 0;
     for (const [handle, object] of this.#objects.entries()) {
-      if (object === undefined || isKept(object)) continue;
+      if (object === undefined) continue;
+      if (isKept(object)) {
+        kept++;
+        continue;
+      }
       this.#types[handle] = undefined;
       this.#objects[handle] = undefined;
       this.#free.push(handle);
     }
+    return kept;
   }
 
   /** Forgets everything, for another execution. */
