@@ -1,5 +1,6 @@
 /** Every option of a scenario as it is given, and which platforms have a use for it. It checks nothing. */
 import type { PriceBook } from '../metering/price-book.ts';
+import type { ContainerScaling } from './platforms/containers.ts';
 import type { Routing } from './platforms/fleet.ts';
 import type { GroupMetric } from './platforms/group-scaling.ts';
 import type { Pick } from './platforms/instances.ts';
@@ -49,7 +50,7 @@ export interface ScenarioInput {
   /** vm: `fifo` a core for each request, `ps` requests share the cores; default fifo. */
   readonly sharing?: Sharing | undefined;
   /**
-   * Requests that an instance takes at once. containers: default 100. vm-group: default its cores. vm with
+   * Requests that an instance takes at once. containers: default 100, with cloud-run 80. vm-group: default its cores. vm with
    * `sharing` ps: default no limit.
    */
   readonly concurrency?: number | undefined;
@@ -131,8 +132,12 @@ export interface ScenarioInput {
   readonly requestsTarget?: number | undefined;
   /** paas: default least-loaded. */
   readonly routing?: Routing | undefined;
-  /** containers: % of the concurrency that the autoscaler aims at; default 70. */
+  /** containers: whose autoscaler; default kpa. */
+  readonly containerScaling?: ContainerScaling | undefined;
+  /** containers: % of the concurrency that the autoscaler aims at, 1 to 100; default kpa 70, cloud-run 60. */
   readonly concurrencyTarget?: number | undefined;
+  /** containers with cloud-run: % of the processors that the autoscaler aims at, 1 to 100; default 60. */
+  readonly cpuTarget?: number | undefined;
   /** Seconds of an interval of the time series; default no series. */
   readonly seriesS?: number | undefined;
   /** Independent repetitions with seeds of their own; default 1. */
@@ -205,7 +210,9 @@ export const OPTION_USERS: Readonly<Record<ScenarioKey, readonly PlatformName[]>
   p95TargetMs: ['paas'],
   requestsTarget: ['paas'],
   routing: ['paas'],
+  containerScaling: ['containers'],
   concurrencyTarget: ['containers'],
+  cpuTarget: ['containers'],
   seriesS: ALL,
   replications: ALL,
   seed: ALL,

@@ -8,6 +8,7 @@ import type { PriceBook } from '../metering/price-book.ts';
 import { BYTES_PER_MB, US_PER_MS, US_PER_S } from '../metering/units.ts';
 import { OptionReader, shown } from './option-reader.ts';
 import { type AlarmRule, parseAlarm } from './platforms/alarm.ts';
+import { CONTAINER_SCALINGS, type ContainerScaling } from './platforms/containers.ts';
 import { ROUTINGS, type Routing } from './platforms/fleet.ts';
 import { GROUP_METRICS, type GroupMetric, parseSteps, type ScalingStep } from './platforms/group-scaling.ts';
 import { PICKS, type Pick } from './platforms/instances.ts';
@@ -78,7 +79,10 @@ export interface Scenario {
   readonly p95TargetUs: number | null;
   readonly requestsTarget: number | null;
   readonly routing: Routing;
-  readonly concurrencyTarget: number;
+  readonly containerScaling: ContainerScaling;
+  /** null: as the autoscaler has it. */
+  readonly concurrencyTarget: number | null;
+  readonly cpuTarget: number;
   readonly seriesUs: number | null;
   readonly replications: number;
   readonly seed: number;
@@ -89,6 +93,9 @@ const HOST_QUEUE_TIMEOUT_US = 10_000_000;
 const HOST_TIME_LIMIT_US = 10_000_000;
 /** EC2 Auto Scaling's default cooldown, and the warm-up where none is set (docs.aws.amazon.com, 2025). */
 const COOLDOWN_US = 300_000_000;
+
+/** cloud.google.com/run/docs/about-instance-autoscaling, 2025. */
+const CLOUD_RUN_CPU_TARGET = 0.6;
 
 const SECONDS_MAX = 1e9;
 const MS_MAX = 3_600_000;
@@ -143,6 +150,8 @@ function readFunctions(read: Read) {
 const AT_ONCE: AlarmRule = { needed: 1, of: 1 };
 const ALARMS = 'M/N with 1 <= M <= N <= 10080, such as 3/3';
 
+const shareOf = (percent: number | null): number | null => (percent === null ? null : percent / 100);
+
 function readScaling(read: Read) {
   return {
     minInstances: read.integer('minInstances', 0, INSTANCES_MAX),
@@ -163,7 +172,9 @@ function readScaling(read: Read) {
     p95TargetUs: read.us('p95TargetMs', MS_MAX, US_PER_MS),
     requestsTarget: read.number('requestsTarget', COUNT_MAX, 0.001),
     routing: read.oneOf('routing', ROUTINGS) ?? 'least-loaded',
-    concurrencyTarget: (read.number('concurrencyTarget', 100, 1) ?? 70) / 100,
+    containerScaling: read.oneOf('containerScaling', CONTAINER_SCALINGS) ?? 'kpa',
+    concurrencyTarget: shareOf(read.number('concurrencyTarget', 100, 1)),
+    cpuTarget: shareOf(read.number('cpuTarget', 100, 1)) ?? CLOUD_RUN_CPU_TARGET,
   } as const;
 }
 
@@ -208,6 +219,7 @@ function crossCheck(read: Read, scenario: Scenario): void {
   needs('backoffMs', 'attempts of 2 or more', scenario.attempts > 1);
   const isSharingAnywhere = sharing === 'ps' || platforms.some((name) => name !== 'vm');
   needs('concurrency', 'sharing ps', isSharingAnywhere);
+  needs('cpuTarget', 'containerScaling cloud-run', scenario.containerScaling === 'cloud-run');
   needs('alarmLowShare', 'target tracking, without scaleSteps', scenario.scaleSteps === null);
   if (scenario.scaleSteps !== null) needs('scaleTarget', 'target tracking, without scaleSteps', false);
   if (minInstances !== null && maxInstances !== null && minInstances > maxInstances) {

@@ -1,5 +1,6 @@
 /** The options of `ebb simulate`, in the groups in which its help lists them; each with unit, default and range. */
 import { type Command, Option } from 'commander';
+import { CONTAINER_SCALINGS } from '../../simulator/platforms/containers.ts';
 import { ROUTINGS } from '../../simulator/platforms/fleet.ts';
 import { GROUP_METRICS } from '../../simulator/platforms/group-scaling.ts';
 import { PICKS } from '../../simulator/platforms/instances.ts';
@@ -95,7 +96,7 @@ const FLEETS: readonly Row[] = [
   ],
   [
     '--concurrency <n>',
-    'requests that an instance takes at once, sharing its vCPUs (1 to 10000; default: containers 100, vm-group its vCPUs, vm with --sharing ps no limit)',
+    'requests that an instance takes at once, sharing its vCPUs (1 to 10000; default: containers 100, with cloud-run 80, vm-group its vCPUs, vm with --sharing ps no limit)',
     wholeNumber(1, 10_000),
   ],
   ['--sharing <rule>', 'vm: a core for each request, or all share them (default: fifo)', SHARINGS],
@@ -175,9 +176,15 @@ const FUNCTIONS: readonly Row[] = [
 ];
 
 const CONTAINERS: readonly Row[] = [
+  ['--container-scaling <rule>', "Knative's autoscaler, or Cloud Run's (default: kpa)", CONTAINER_SCALINGS],
   [
     '--concurrency-target <%>',
-    'share of the concurrency that the autoscaler aims at (%, 1 to 100; default: 70)',
+    'share of the concurrency that the autoscaler aims at (%, 1 to 100; default: kpa 70, cloud-run 60)',
+    decimalNumber(100),
+  ],
+  [
+    '--cpu-target <%>',
+    'cloud-run: share of the vCPUs that it aims at (%, 1 to 100; default: 60)',
     decimalNumber(100),
   ],
 ];
