@@ -44,7 +44,7 @@ function autoscalerOf(settings: ContainersSettings): Autoscaler | null {
 export function containersPlatform(settings: ContainersSettings): Platform {
   const { requestsAtOnce, vcpus, coldStartUs } = settings;
   return {
-    run: (trace, sink, progress) => {
+    begin: (head, sink) => {
       const fleet = {
         ...settings,
         // With fewer places than processors each request has one of its own.
@@ -58,7 +58,7 @@ export function containersPlatform(settings: ContainersSettings): Platform {
         isOnDemand: true,
         autoscaler: autoscalerOf(settings),
       } as const;
-      return new FleetReplay(trace, fleet, sink, new RandomStream(0, 'routing')).run(progress);
+      return new FleetReplay(head, fleet, sink, new RandomStream(0, 'routing'));
     },
   };
 }
