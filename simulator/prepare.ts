@@ -61,7 +61,7 @@ const inMs = (us: number | 'trace'): number | 'trace' => (us === 'trace' ? us : 
 
 function prepareFunctions(scenario: Scenario, trace: TraceKind, seed: number): Prepared {
   const coldStartUs = traceStartUs(scenario, trace, COLD_START_US_DEFAULT);
-  const { keepAlive: policy, survivalCurve: curve, memoryCapBytes, pick, memoryBytes } = scenario;
+  const { keepAlive: policy, memoryCapBytes, pick, memoryBytes } = scenario;
   const { attempts, backoffUs, provisioned, maxPerFunction, startRamp } = scenario;
   const keepAliveUs = policy === 'none' ? 0 : scenario.keepAliveUs;
   const maxInstances = scenario.maxInstances ?? FUNCTION_INSTANCES_MAX_DEFAULT;
@@ -70,7 +70,7 @@ function prepareFunctions(scenario: Scenario, trace: TraceKind, seed: number): P
   return {
     platform: functionsPlatform({
       ...{ coldStartUs, keepAliveUs, pick, maxInstances, memoryBytes, seed },
-      keepAlive: { policy, fixedUs: keepAliveUs, curve, capBytes },
+      keepAlive: { policy, fixedUs: keepAliveUs, capBytes },
       maxPerFunction: maxPerFunction ?? undefined,
       rampPer10S: startRamp ?? undefined,
       retry: attempts > 1 ? { attemptsMax: attempts, backoffUs } : undefined,
@@ -80,7 +80,7 @@ function prepareFunctions(scenario: Scenario, trace: TraceKind, seed: number): P
     settings: {
       ...asked({ keepAlive: policy === 'fixed' ? null : policy }),
       keepAliveS: isTimed ? keepAliveUs / US_PER_S : null,
-      ...asked({ survivalCurve: policy === 'survival' ? curve : null, memoryCapMb: inMb(memoryCapBytes) }),
+      ...asked({ memoryCapMb: inMb(memoryCapBytes) }),
       ...{ coldStartMs: inMs(coldStartUs), pick, maxInstances },
       ...asked({ maxPerFunction, startRamp, attempts: attempts > 1 ? attempts : null }),
       ...asked({ backoffMs: attempts > 1 ? backoffUs / US_PER_MS : null }),

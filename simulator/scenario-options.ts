@@ -5,7 +5,6 @@ import type { Routing } from './platforms/fleet.ts';
 import type { GroupMetric } from './platforms/group-scaling.ts';
 import type { Pick } from './platforms/instances.ts';
 import type { KeepAliveName } from './platforms/keep-alive/policy.ts';
-import type { SurvivalCurveName } from './platforms/keep-alive/survival-curves.ts';
 import type { PaasScaling } from './platforms/paas-scaling.ts';
 import { PLATFORM_NAMES, type PlatformName } from './platforms/platform.ts';
 import type { SpotReplacement } from './platforms/spot.ts';
@@ -19,8 +18,6 @@ export interface ScenarioInput {
   readonly keepAlive?: KeepAliveName | undefined;
   /** functions: seconds that an idle instance lives, 0 for none; default 600, at most 10^9. */
   readonly keepAliveS?: number | undefined;
-  /** functions: whose measured curve `survival` draws from; default aws. */
-  readonly survivalCurve?: SurvivalCurveName | undefined;
   /** functions: memory of all instances together in MB, for `lru` and `greedy-dual`, which need it. */
   readonly memoryCapMb?: number | undefined;
   /**
@@ -157,7 +154,6 @@ export const OPTION_USERS: Readonly<Record<ScenarioKey, readonly PlatformName[]>
   platforms: ALL,
   keepAlive: ['functions'],
   keepAliveS: ['functions'],
-  survivalCurve: ['functions'],
   memoryCapMb: ['functions'],
   coldStartMs: ['functions', 'containers', 'ebb'],
   pick: ['functions'],

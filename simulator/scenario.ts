@@ -13,7 +13,6 @@ import { ROUTINGS, type Routing } from './platforms/fleet.ts';
 import { GROUP_METRICS, type GroupMetric, parseSteps, type ScalingStep } from './platforms/group-scaling.ts';
 import { PICKS, type Pick } from './platforms/instances.ts';
 import { KEEP_ALIVES, type KeepAliveName } from './platforms/keep-alive/policy.ts';
-import { SURVIVAL_CURVE_NAMES, type SurvivalCurveName } from './platforms/keep-alive/survival-curves.ts';
 import { PAAS_SCALINGS, type PaasScaling } from './platforms/paas-scaling.ts';
 import { PLATFORM_NAMES, PLATFORMS_DEFAULT, type PlatformName } from './platforms/platform.ts';
 import { type ProvisionedStep, parseSchedule } from './platforms/provisioned.ts';
@@ -29,7 +28,6 @@ export interface Scenario {
   readonly platforms: readonly PlatformName[];
   readonly keepAlive: KeepAliveName;
   readonly keepAliveUs: number;
-  readonly survivalCurve: SurvivalCurveName;
   readonly memoryCapBytes: number | null;
   readonly coldStartUs: number | 'trace' | null;
   readonly pick: Pick;
@@ -135,7 +133,6 @@ function readFunctions(read: Read) {
   return {
     keepAlive: read.oneOf('keepAlive', KEEP_ALIVES) ?? 'fixed',
     keepAliveUs: read.us('keepAliveS', SECONDS_MAX, US_PER_S) ?? 600 * US_PER_S,
-    survivalCurve: read.oneOf('survivalCurve', SURVIVAL_CURVE_NAMES) ?? 'aws',
     memoryCapBytes: readMb(read, 'memoryCapMb', COUNT_MAX),
     coldStartUs: readColdStart(read),
     pick: read.oneOf('pick', PICKS) ?? 'newest',
@@ -206,7 +203,6 @@ function crossCheck(read: Read, scenario: Scenario): void {
       read.faults.push(`${key}: is for ${other} alone, got ${shown(read.value(key))} without`);
   };
   needs('memoryCapMb', 'keepAlive lru or greedy-dual', isCapped);
-  needs('survivalCurve', 'keepAlive survival', keepAlive === 'survival');
   needs('keepAliveS', 'keepAlive fixed or hybrid', keepAlive === 'fixed' || keepAlive === 'hybrid');
   const isFor = (platform: PlatformName): boolean => platforms.includes(platform);
   const isSpot = scenario.spot !== null;

@@ -176,7 +176,7 @@ export async function keepAliveCurves(): Promise<MeasuredTable> {
       return Object.entries(probes).map(([gapS, { cold }]) => ({ gapS, cold }));
     });
     for (const { gapS, cold } of gaps.sort((a, b) => Number(a.gapS) - Number(b.gapS))) {
-      const survival = await coldPercent(gapS, `--keep-alive survival --survival-curve ${provider}`);
+      const survival = await coldPercent(gapS, `--keep-alive ${provider}-2025`);
       if (cold === 0 || cold === 100) {
         others++;
         othersOff = Math.max(othersOff, Math.abs(survival - cold));

@@ -227,7 +227,7 @@ describe('replications', () => {
   it('give intervals for what draws, and none for what does not', () => {
     const drawn = simulate(rush(1), {
       platforms: ['functions'],
-      keepAlive: 'survival',
+      keepAlive: 'aws-2025',
       replications: 5,
       startRamp: 1,
       attempts: 9,

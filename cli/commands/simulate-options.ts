@@ -5,7 +5,6 @@ import { ROUTINGS } from '../../simulator/platforms/fleet.ts';
 import { GROUP_METRICS } from '../../simulator/platforms/group-scaling.ts';
 import { PICKS } from '../../simulator/platforms/instances.ts';
 import { KEEP_ALIVES } from '../../simulator/platforms/keep-alive/policy.ts';
-import { SURVIVAL_CURVE_NAMES } from '../../simulator/platforms/keep-alive/survival-curves.ts';
 import { PAAS_SCALINGS } from '../../simulator/platforms/paas-scaling.ts';
 import { PLATFORM_NAMES } from '../../simulator/platforms/platform.ts';
 import { SPOT_REPLACEMENTS } from '../../simulator/platforms/spot.ts';
@@ -139,13 +138,16 @@ const SPOT: readonly Row[] = [
 ];
 
 const FUNCTIONS: readonly Row[] = [
-  ['--keep-alive <policy>', 'which idle instances are kept (default: fixed)', KEEP_ALIVES],
+  [
+    '--keep-alive <policy>',
+    'which idle instances are kept: for a fixed time, as measured at a provider, by a policy (default: fixed)',
+    KEEP_ALIVES,
+  ],
   [
     '--keep-alive-s <s>',
     'fixed, hybrid: how long an idle instance lives (s, 0: a fresh one for each request; default: 600)',
     seconds,
   ],
-  ['--survival-curve <name>', 'survival: whose measured curve of 2025 (default: aws)', SURVIVAL_CURVE_NAMES],
   ['--memory-cap-mb <mb>', 'lru, greedy-dual: memory of all instances together (MB)', count],
   [
     '--cold-start-ms <ms>',
