@@ -6,7 +6,7 @@ import { CodedError } from '../metering/errors.ts';
 import { didYouMean } from '../metering/nearest.ts';
 import type { PriceBook } from '../metering/price-book.ts';
 import { BYTES_PER_MB, US_PER_MS, US_PER_S } from '../metering/units.ts';
-import { OptionReader, shown } from './option-reader.ts';
+import { OptionReader } from './option-reader.ts';
 import { type AlarmRule, parseAlarm } from './platforms/alarm.ts';
 import { CONTAINER_SCALINGS, type ContainerScaling } from './platforms/containers.ts';
 import { ROUTINGS, type Routing } from './platforms/fleet.ts';
@@ -19,7 +19,8 @@ import { type ProvisionedStep, parseSchedule } from './platforms/provisioned.ts'
 import type { SpotSettings } from './platforms/spot.ts';
 import { SHARINGS, type Sharing } from './platforms/vm.ts';
 import { crossCheckCosts, readCosts, readSpot } from './scenario-costs.ts';
-import { OPTION_USERS, SCENARIO_KEYS, type ScenarioInput, type ScenarioKey } from './scenario-options.ts';
+import { crossCheck } from './scenario-fit.ts';
+import { SCENARIO_KEYS, type ScenarioInput, type ScenarioKey } from './scenario-options.ts';
 
 export { SCENARIO_KEYS, type ScenarioInput } from './scenario-options.ts';
 
@@ -185,44 +186,6 @@ function readInstances(read: Read) {
     queueTimeoutUs: read.us('queueTimeoutMs', MS_MAX, US_PER_MS) ?? HOST_QUEUE_TIMEOUT_US,
     timeLimitUs: read.us('timeLimitMs', MS_MAX, US_PER_MS, 1) ?? HOST_TIME_LIMIT_US,
   } as const;
-}
-
-/** Options that do not fit each other, or no chosen platform. */
-function crossCheck(read: Read, scenario: Scenario): void {
-  const { platforms, keepAlive, memoryCapBytes, minInstances, maxInstances, sharing } = scenario;
-  for (const key of SCENARIO_KEYS) {
-    if (read.value(key) === undefined) continue;
-    const users = OPTION_USERS[key];
-    if (users.some((user) => platforms.includes(user))) continue;
-    read.faults.push(`${key}: is for ${users.join(', ')}, but simulated is ${platforms.join(', ')}`);
-  }
-  const isCapped = keepAlive === 'lru' || keepAlive === 'greedy-dual';
-  if (isCapped && memoryCapBytes === null) read.fault('memoryCapMb', `the memory for keepAlive ${keepAlive}`);
-  const needs = (key: ScenarioKey, other: string, isThere: boolean): void => {
-    if (read.value(key) !== undefined && !isThere)
-      read.faults.push(`${key}: is for ${other} alone, got ${shown(read.value(key))} without`);
-  };
-  needs('memoryCapMb', 'keepAlive lru or greedy-dual', isCapped);
-  needs('keepAliveS', 'keepAlive fixed or hybrid', keepAlive === 'fixed' || keepAlive === 'hybrid');
-  const isFor = (platform: PlatformName): boolean => platforms.includes(platform);
-  const isSpot = scenario.spot !== null;
-  needs('attempts', 'functions, or machines with spotRate or spotLivesS', isSpot || isFor('functions'));
-  needs(
-    'bootS',
-    'paas, vm-group, or vm with spotRate or spotLivesS',
-    isSpot || isFor('paas') || isFor('vm-group'),
-  );
-  needs('backoffMs', 'attempts of 2 or more', scenario.attempts > 1);
-  const isSharingAnywhere = sharing === 'ps' || platforms.some((name) => name !== 'vm');
-  needs('concurrency', 'sharing ps', isSharingAnywhere);
-  needs('cpuTarget', 'containerScaling cloud-run', scenario.containerScaling === 'cloud-run');
-  needs('alarmLowShare', 'target tracking, without scaleSteps', scenario.scaleSteps === null);
-  if (scenario.scaleSteps !== null) needs('scaleTarget', 'target tracking, without scaleSteps', false);
-  if (minInstances !== null && maxInstances !== null && minInstances > maxInstances) {
-    read.fault('minInstances', `at most maxInstances, ${maxInstances}`);
-  }
-  const hasNone = minInstances === 0 && platforms.some((name) => name === 'paas' || name === 'vm-group');
-  if (hasNone) read.fault('minInstances', 'at least 1 for paas and vm-group');
 }
 
 /** @throws CodedError `config-invalid`, which lists every fault at once; unknown options are suggested. */

@@ -227,6 +227,20 @@ describe('options', () => {
       { platforms: ['paas'], minInstances: 5, maxInstances: 4 },
       /minInstances: expected at most maxInstances, 4/,
     ],
+    [
+      { platforms: ['paas'], paasScaling: 'load', p95TargetMs: 5 },
+      /p95TargetMs: is for paasScaling latency or queue-time alone, got 5 without/,
+    ],
+    [{ platforms: ['paas'], requestsTarget: 5 }, /requestsTarget: is for paasScaling requests alone/],
+    [{ platforms: ['paas'], instances: 2, paasScaling: 'latency' }, /paasScaling: is for paas that scales/],
+    [
+      { platforms: ['paas', 'vm'], instances: 2, maxInstances: 3 },
+      /maxInstances: is for paas that scales, got it beside instances/,
+    ],
+    [
+      { platforms: ['functions'], cpuTarget: 60 },
+      /cpuTarget: is for containers, but simulated is functions$/,
+    ],
     [{ platforms: ['paas'], minInstances: 0 }, /minInstances: expected at least 1 for paas and vm-group/],
     [{ platforms: ['containers'], coldStartMs: 'trace' }, /coldStartMs: expected a number .* containers/],
   ] as const)('that nobody can use are refused: %j', (scenario, message) => {
