@@ -1,6 +1,5 @@
 /**
- * One replay on a fleet of instances: arrivals, the router's queue, runs and ends. How many instances there are is told
- * by fleet-size.ts.
+ * One replay on a fleet of instances: arrivals, the router's queue, runs and ends; fleet-size.ts says how many there are.
  * Every platform whose instances serve several requests is a shape of it and a policy.
  */
 import { type AdmissionState, admit } from '../../metering/policy.ts';
@@ -25,7 +24,6 @@ export class FleetReplay implements Replay {
   readonly #records: FleetRecords;
   readonly #fleet: Fleet;
   readonly #size: FleetSize;
-  /** null: nobody measures. */
   readonly #meter: FleetMeter | null;
   readonly #events = new EventQueue();
   readonly #waiting = new Fifo();
@@ -167,8 +165,7 @@ export class FleetReplay implements Replay {
     const payload = this.#events.pop();
     this.#account(nowUs);
     const instance = this.#fleet.at(slotOf(payload));
-    const kind = kindOf(payload);
-    switch (kind) {
+    switch (kindOf(payload)) {
       case END:
         this.#end(instance as FleetInstance, nowUs);
         break;
@@ -177,7 +174,7 @@ export class FleetReplay implements Replay {
         if (instance?.nextEndUs === nowUs) this.#endShared(instance, nowUs);
         break;
       default:
-        this.#size.event(kind, instance, nowUs, this.#inFlight);
+        this.#size.event(kindOf(payload), instance, nowUs, this.#inFlight);
     }
     this.#drainQueue(nowUs);
   }
