@@ -97,7 +97,7 @@ export class ResponseRelay {
       return;
     }
     const body = this.#isBodiless ? undefined : wholeOf(this.#held);
-    const headers = sentHeaders(this.#outgoing.req.method, this.#head, this.#heldBytes, executionId);
+    const headers = sentHeaders(this.#outgoing.req, this.#head, this.#heldBytes, executionId);
     this.isStreaming = true;
     this.#outgoing.writeHead(this.#head.status, headers);
     this.#outgoing.end(body);
@@ -111,7 +111,7 @@ export class ResponseRelay {
     const isWhole = this.#trailers !== undefined && this.#trailers.length === 0;
     const known = isWhole ? this.#heldBytes : undefined;
     this.isStreaming = true;
-    this.#outgoing.writeHead(head.status, sentHeaders(this.#outgoing.req.method, head, known, executionId));
+    this.#outgoing.writeHead(head.status, sentHeaders(this.#outgoing.req, head, known, executionId));
     this.#outgoing.on('drain', () => this.#drained());
     if (this.#held.length === 0 && !this.#trailers) this.#outgoing.flushHeaders();
     for (const chunk of this.#held.splice(0)) this.#send(chunk);
