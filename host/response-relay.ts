@@ -20,7 +20,8 @@ export class ResponseRelay {
   #held: Buffer[] = [];
   #heldBytes = 0;
   #trailers: WireHeaders | undefined;
-  #isAborted = false;
+  /** Whether the guest's response will never be whole. */
+  isAborted = false;
   /** Whether the head has left. */
   isStreaming = false;
   #control: RunControl | undefined;
@@ -70,7 +71,7 @@ export class ResponseRelay {
   }
 
   abort(): void {
-    this.#isAborted = true;
+    this.isAborted = true;
     if (this.isStreaming) this.#outgoing.destroy();
   }
 
@@ -80,7 +81,7 @@ export class ResponseRelay {
       this.#finish();
       return;
     }
-    if (this.#isAborted || !this.#head || this.#outgoing.destroyed) return;
+    if (this.isAborted || !this.#head || this.#outgoing.destroyed) return;
     this.executionId = this.#nextId();
     this.#begin(this.#head, this.executionId);
   }

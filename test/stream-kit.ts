@@ -75,7 +75,7 @@ export class Talk {
     const chunks = [this.#held];
     response.on('data', (chunk: Buffer) => chunks.push(chunk));
     response.resume();
-    if (!response.closed) await once(response, 'close');
+    if (!response.closed) await new Promise((resolve) => response.once('close', resolve));
     return Buffer.concat(chunks);
   }
 
