@@ -12,8 +12,8 @@ import type { LinkedComponent } from '../host/component/link.ts';
 import { linkComponent } from '../host/component/link.ts';
 import { MemoryPool } from '../host/component/memory-pool.ts';
 import { compileModules } from '../host/component/module-cache.ts';
-import { type LinkPlan, makePlan } from '../host/component/plan.ts';
-import { executionFor, portFor } from '../test/linking-harness.ts';
+import type { LinkPlan } from '../host/component/plan.ts';
+import { executionFor, loadedPlan, portFor } from '../test/linking-harness.ts';
 
 const MEMORY_BYTES_MAX = 128 * 1_048_576;
 const WARM_UP_ROUNDS = 2_000;
@@ -31,15 +31,9 @@ async function linked(
   linking: LinkPlan['linking'],
   pool: MemoryPool,
 ): Promise<LinkedComponent> {
-  const { plan, files } = await makePlan(component, MEMORY_BYTES_MAX, linking);
-  if (plan.linking !== linking) throw new Error(`expected ${linking}, got ${plan.linking}`);
-  const script = plan.linking === 'generated' ? files.find(({ name }) => name === plan.script) : undefined;
-  const modules = files.filter(({ name }) => plan.modules.includes(name));
-  const text = script ? Buffer.from(script.bytes).toString() : '';
-  return linkComponent(await compileModules({ plan, script: text, modules }, MEMORY_BYTES_MAX), {
-    pool,
-    cells: new LimitCells(),
-  });
+  const loaded = await loadedPlan(component, linking);
+  if (loaded.plan.linking !== linking) throw new Error(`expected ${linking}, got ${loaded.plan.linking}`);
+  return linkComponent(await compileModules(loaded, MEMORY_BYTES_MAX), { pool, cells: new LimitCells() });
 }
 
 const ASK = {

@@ -13,7 +13,7 @@ import { Output, type Streams } from './output.ts';
 import { EBB_VERSION } from './version.ts';
 
 const AFTER_HELP = `
-Exit codes: 0 success, ${EXIT_CODES.user} a mistake in the call or its input, ${EXIT_CODES.guest} a failing guest, ${EXIT_CODES.system} a failing host or machine.
+Exit codes: 0 success, ${EXIT_CODES.user} a mistake in the call or its input, ${EXIT_CODES.guest} a failing guest, ${EXIT_CODES.system} a failing host or machine, 130 interrupted.
 `;
 
 function makeProgram(output: Output, streams: Streams): Command {
@@ -52,13 +52,13 @@ export async function runCommandLine(
   const output = new Output(streams);
   try {
     await makeProgram(output, streams).parseAsync(argv);
-    return 0;
+    return output.exitCode;
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : EXIT_CODES.user;
     const error = asCodedError(thrown);
     if (argv.includes('--json')) streams.stderr.write(`${JSON.stringify(error.toBody())}\n`);
     else output.say(`ebb: ${error.message} (${error.code})`);
     if (error.code === 'internal' && thrown instanceof Error) output.say(thrown.stack ?? '');
-    return error.exitCode;
+    return output.exitCode === 0 ? error.exitCode : output.exitCode;
   }
 }

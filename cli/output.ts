@@ -11,6 +11,8 @@ export interface Streams {
 const PAUSE_MS = { terminal: 250, elsewhere: 5_000 } as const;
 
 export class Output {
+  /** What the command ends with when it is no error: 0, unless it says otherwise. */
+  exitCode = 0;
   readonly #streams: Streams;
   #progressShown = false;
   // Work that ends within the first pause shows no progress at all.
@@ -37,6 +39,12 @@ export class Output {
     this.#streams.stderr.write(`${text}\n`);
   }
 
+  /** Progress now, whatever was shown before: on a terminal one line that is overwritten, else a line. */
+  progressNow(text: string): void {
+    this.#streams.stderr.write(this.isTerminal ? `\r\x1b[K${text}` : `${text}\n`);
+    this.#progressShown = this.isTerminal;
+  }
+
   /** Progress of long work: one line that is overwritten on a terminal, a line every few seconds elsewhere. */
   progress(text: string): void {
     const nowMs = performance.now();
@@ -45,6 +53,10 @@ export class Output {
     this.#lastProgressMs = nowMs;
     stderr.write(stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`);
     this.#progressShown = stderr.isTTY === true;
+  }
+
+  get isTerminal(): boolean {
+    return this.#streams.stderr.isTTY === true;
   }
 
   get stdout(): Writable {

@@ -97,11 +97,14 @@ export class ResponseRelay {
       this.#begin(this.#head, executionId);
       return;
     }
-    const body = this.#isBodiless ? undefined : wholeOf(this.#held);
     const headers = sentHeaders(this.#outgoing.req, this.#head, this.#heldBytes, executionId);
     this.isStreaming = true;
     this.#outgoing.writeHead(this.#head.status, headers);
-    this.#outgoing.end(body);
+    if (this.#isBodiless) this.#outgoing.end();
+    // Node puts the head and a short text into one write to the socket, but not the head and bytes.
+    else if (this.#heldBytes <= SHORT_BYTES)
+      this.#outgoing.end(wholeOf(this.#held).toString('latin1'), 'latin1');
+    else this.#outgoing.end(wholeOf(this.#held));
   }
 
   get #isBodiless(): boolean {
@@ -144,6 +147,9 @@ export class ResponseRelay {
     this.#outgoing.end();
   }
 }
+
+/** Bodies that are cheaper to copy than to write apart. */
+const SHORT_BYTES = 16_384;
 
 const wholeOf = (chunks: readonly Buffer[]): Buffer =>
   chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);

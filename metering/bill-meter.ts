@@ -7,7 +7,7 @@ import { type ExecutionRecord, occupiedUs, wasStarted } from './execution.ts';
 import type { InstanceRecord } from './instance.ts';
 import { addInstanceQuantity, expectSize } from './instance-quantity.ts';
 import type { Measure, MemoryTimeMeasure } from './measure.ts';
-import type { PriceBook } from './price-book.ts';
+import type { PriceBook, PriceMeter } from './price-book.ts';
 import { ExactSum, roundUp } from './units.ts';
 
 /** The smallest entry that holds the memory. @throws CodedError `prices-unfit` when none does. */
@@ -77,8 +77,9 @@ export class BillMeter {
   addExecution(record: ExecutionRecord): void {
     this.expect('executions');
     if (!wasStarted(record)) return;
-    for (const [index, { measure }] of this.book.meters.entries()) {
-      addExecution(this.#sums[index] as ExactSum, measure, record);
+    const { meters } = this.book;
+    for (let index = 0; index < meters.length; index++) {
+      addExecution(this.#sums[index] as ExactSum, (meters[index] as PriceMeter).measure, record);
     }
   }
 

@@ -10,7 +10,10 @@ import type { Measure } from '../metering/measure.ts';
 import type { PriceBook } from '../metering/price-book.ts';
 import { PRICE_BOOK_IDS, priceBook } from '../metering/prices/catalogue.ts';
 import type { Scenario } from './scenario.ts';
-import type { Trace } from './traces/trace.ts';
+import type { OptionalColumns, TraceAbout } from './traces/trace.ts';
+
+/** What books of extras ask of a trace. */
+type Sized = Pick<TraceAbout, 'name'> & { readonly columns: OptionalColumns };
 
 /** Bytes of a request that the trace does not say; null where it does, or where nobody asks. */
 export interface ExtrasPlan {
@@ -32,13 +35,13 @@ const bytesNeeded = (measure: Measure): readonly Bytes[] => {
 };
 
 /** Formats without sizes leave the column out or full of zeros. */
-const says = (trace: Trace, bytes: Bytes): boolean =>
+const says = (trace: Sized, bytes: Bytes): boolean =>
   trace.columns[COLUMNS[bytes]]?.some((value) => value > 0) === true;
 
 const unfit = (book: PriceBook, message: string): CodedError =>
   new CodedError('prices-unfit', message, { priceBook: book.id });
 
-function checkBook(book: PriceBook, scenario: Scenario, trace: Trace): void {
+function checkBook(book: PriceBook, scenario: Scenario, trace: Sized): void {
   if (book.bills !== 'extras') {
     const there = PRICE_BOOK_IDS.filter((id) => priceBook(id).bills === 'extras').join(', ');
     throw unfit(book, `extras: ${book.id} bills ${book.bills}; expected one of ${there}`);
@@ -64,7 +67,7 @@ function checkBook(book: PriceBook, scenario: Scenario, trace: Trace): void {
 }
 
 /** @throws CodedError `prices-unknown`, `prices-unfit`, or `config-invalid` for bytes that the trace says itself. */
-export function planExtras(scenario: Scenario, trace: Trace): ExtrasPlan {
+export function planExtras(scenario: Scenario, trace: Sized): ExtrasPlan {
   const books = scenario.extras.map((book) => (typeof book === 'string' ? priceBook(book) : book));
   for (const book of books) checkBook(book, scenario, trace);
   for (const bytes of ['requestBytes', 'responseBytes'] as const) {

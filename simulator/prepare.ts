@@ -10,7 +10,13 @@ import { prepareGroup, prepareVm } from './prepare-machines.ts';
 import { asked, finite, inMb, limitOf, type Prepared } from './prepared.ts';
 import type { Pricing } from './pricing.ts';
 import type { Scenario } from './scenario.ts';
-import type { Trace } from './traces/trace.ts';
+import type { OptionalColumns } from './traces/trace.ts';
+
+/** What settings depend on. */
+interface TraceKind {
+  readonly format: string;
+  readonly columns: OptionalColumns;
+}
 
 const COLD_START_US_DEFAULT = 250_000;
 const CONTAINER_START_US_DEFAULT = 1_000_000;
@@ -26,7 +32,7 @@ const HOST_QUEUE_LIMIT = 1_000;
 const LATENCY_TARGET_US_DEFAULT = 500_000;
 const QUEUE_TARGET_US_DEFAULT = 100_000;
 
-function traceStartUs(scenario: Scenario, trace: Trace, defaultUs: number): number | 'trace' {
+function traceStartUs(scenario: Scenario, trace: TraceKind, defaultUs: number): number | 'trace' {
   const hasOwn = trace.columns.startupUs !== undefined;
   if (scenario.coldStartUs === 'trace' && !hasOwn) {
     throw new CodedError(
@@ -47,7 +53,7 @@ function fixedStartUs({ coldStartUs }: Scenario, defaultUs: number): number {
 
 const inMs = (us: number | 'trace'): number | 'trace' => (us === 'trace' ? us : us / US_PER_MS);
 
-function prepareFunctions(scenario: Scenario, trace: Trace, seed: number): Prepared {
+function prepareFunctions(scenario: Scenario, trace: TraceKind, seed: number): Prepared {
   const coldStartUs = traceStartUs(scenario, trace, COLD_START_US_DEFAULT);
   const { keepAlive: policy, survivalCurve: curve, memoryCapBytes, pick, memoryBytes } = scenario;
   const { attempts, backoffUs, provisioned, maxPerFunction, startRamp } = scenario;
@@ -134,7 +140,7 @@ function prepareContainers(scenario: Scenario, pricing: Pricing): Prepared {
   };
 }
 
-function prepareEbb(scenario: Scenario, pricing: Pricing, trace: Trace): Prepared {
+function prepareEbb(scenario: Scenario, pricing: Pricing, trace: TraceKind): Prepared {
   const { queueTimeoutUs, timeLimitUs, memoryBytes } = scenario;
   const machines = scenario.instances ?? 1;
   const workers = scenario.cores ?? Math.max(1, Math.floor(pricing.size?.vcpus ?? 1));
@@ -158,7 +164,7 @@ export function prepare(
   name: PlatformName,
   pricing: Pricing,
   scenario: Scenario,
-  trace: Trace,
+  trace: TraceKind,
   seed: number,
 ): Prepared {
   switch (name) {

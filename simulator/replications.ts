@@ -7,23 +7,28 @@ import type { PlatformName } from './platforms/platform.ts';
 import type { PlatformResult } from './result.ts';
 
 /** What is compared; all other figures are of the first replication. */
-const MEASURES = {
+export const MEASURES = {
   costUsd: (platform: PlatformResult) => platform.costUsd,
   idleCostUsd: (platform: PlatformResult) => platform.idleCostUsd,
   waitMeanMs: (platform: PlatformResult) => platform.waitMs.mean,
+  waitP95Ms: (platform: PlatformResult) => platform.waitMs.p95,
   latencyMeanMs: (platform: PlatformResult) => platform.latencyMs.mean,
+  latencyP50Ms: (platform: PlatformResult) => platform.latencyMs.p50,
+  latencyP90Ms: (platform: PlatformResult) => platform.latencyMs.p90,
   latencyP95Ms: (platform: PlatformResult) => platform.latencyMs.p95,
   latencyP99Ms: (platform: PlatformResult) => platform.latencyMs.p99,
   latencyP999Ms: (platform: PlatformResult) => platform.latencyMs.p999,
+  latencyMaxMs: (platform: PlatformResult) => platform.latencyMs.max,
   coldShare: (platform: PlatformResult) => platform.coldStarts / platform.requests,
   rejectedShare: (platform: PlatformResult) => platform.rejected / platform.requests,
   instancesPeak: (platform: PlatformResult) => platform.instancesPeak,
+  utilisation: (platform: PlatformResult) => platform.utilisation,
   aliveSeconds: (platform: PlatformResult) => platform.aliveSeconds,
   idleSeconds: (platform: PlatformResult) => platform.idleSeconds,
 } as const;
 export type ReplicatedMeasure = keyof typeof MEASURES;
 
-type Intervals = Readonly<Record<ReplicatedMeasure, Interval>>;
+export type Intervals = Readonly<Record<ReplicatedMeasure, Interval>>;
 
 export interface Replications {
   readonly count: number;
@@ -49,6 +54,11 @@ function intervals(
 }
 
 const titleOf = ({ name, priceBook }: PlatformResult): string => `${name}, ${priceBook}`;
+
+/** One platform's figures over its replications, one or more. */
+export function figuresOf(results: readonly PlatformResult[]): Intervals {
+  return intervals((measure) => results.map(measure));
+}
 
 /** @param runs the platforms of each replication, always in the same order; two runs or more. */
 export function compareReplications(runs: readonly (readonly PlatformResult[])[]): Replications {

@@ -3,14 +3,15 @@ import type { InvoiceReport } from '../metering/invoice.ts';
 import { formatNanoUsd, formatQuotient, US_PER_MS, US_PER_S } from '../metering/units.ts';
 import { reportUsage, type UsageReport } from '../metering/usage.ts';
 import { type CommitmentResult, costsOf } from './cost.ts';
-import { batchMeans, type Interval } from './kernel/interval.ts';
-import { type Distribution, describeSample } from './kernel/quantiles.ts';
+import type { Interval } from './kernel/interval.ts';
+import type { Distribution } from './kernel/quantiles.ts';
+import type { Sample } from './kernel/sample.ts';
 import type { PlatformName, PlatformTotals } from './platforms/platform.ts';
 import type { Pricing } from './pricing.ts';
 import type { Replications } from './replications.ts';
 import type { Series, SeriesMeter } from './series.ts';
 import { type Tally, totalOf } from './tally.ts';
-import type { Trace } from './traces/trace.ts';
+import type { TraceAbout } from './traces/trace.ts';
 
 export interface FunctionResult {
   readonly name: string;
@@ -29,6 +30,10 @@ export type PlatformSettings = Readonly<Record<string, number | string | null>>;
 /** requests = served + rejected + failed, and coldStarts + warmStarts = served + failed. */
 export interface PlatformResult {
   readonly name: PlatformName;
+  /** False when the replay was stopped before the trace's end: all figures are of the requests until then. */
+  readonly complete: boolean;
+  /** From the first arrival to the last that was replayed. */
+  readonly simulatedS: number;
   readonly requests: number;
   /** Ran and ended well. */
   readonly served: number;
@@ -97,6 +102,8 @@ export interface PlatformResult {
 export interface SimulationResult {
   /** Of Ebb. */
   readonly version: string;
+  /** False when the run was stopped: what there is is in `platforms`, each with its own `complete`. */
+  readonly complete: boolean;
   readonly seed: number;
   readonly trace: {
     readonly file: string;
@@ -133,8 +140,8 @@ const milliseconds = (us: number): number => Number((us / US_PER_MS).toFixed(6))
 const ratio = (part: bigint, whole: bigint): number =>
   whole === 0n ? 0 : Number((Number(part) / Number(whole)).toFixed(6));
 
-function inMs(sampleUs: Float64Array): Distribution {
-  const { mean, p50, p90, p95, p99, p999, max } = describeSample(sampleUs);
+function inMs(sampleUs: Sample): Distribution {
+  const { mean, p50, p90, p95, p99, p999, max } = sampleUs.describe();
   return {
     mean: milliseconds(mean),
     p50: milliseconds(p50),
@@ -146,23 +153,41 @@ function inMs(sampleUs: Float64Array): Distribution {
   };
 }
 
-function functionResults(trace: Trace, { counts }: Tally, totals: PlatformTotals): FunctionResult[] {
-  const requests = new Float64Array(trace.functionNames.length);
-  for (const index of trace.functionIndex) requests[index] = (requests[index] as number) + 1;
-  return trace.functionNames.map((name, index) => ({
-    name,
-    requests: requests[index] ?? 0,
-    served: counts.served[index] ?? 0,
-    rejected: counts.rejected[index] ?? 0,
-    failed: counts.failed[index] ?? 0,
-    coldStarts: counts.cold[index] ?? 0,
-    instancesPeak: totals.instancesPeakByFunction?.[index] ?? totals.instancesPeak,
-  }));
+function functionResults(
+  { functionNames }: TraceAbout,
+  { counts }: Tally,
+  totals: PlatformTotals,
+): FunctionResult[] {
+  return functionNames.map((name, index) => {
+    const [served = 0, rejected = 0] = [counts.served[index], counts.rejected[index]];
+    const failed = counts.failed[index] ?? 0;
+    return {
+      name,
+      requests: served + rejected + failed,
+      served,
+      rejected,
+      failed,
+      coldStarts: counts.cold[index] ?? 0,
+      instancesPeak: totals.instancesPeakByFunction?.[index] ?? totals.instancesPeak,
+    };
+  });
 }
+
+/** Which part of its trace a replay saw. */
+export interface Seen {
+  readonly arrivals: number;
+  readonly firstUs: number;
+  readonly lastUs: number;
+  /** The whole trace. */
+  readonly complete: boolean;
+}
+
+export const spanSOf = ({ firstUs, lastUs }: Seen): number => (lastUs - firstUs) / US_PER_S;
 
 export interface Replayed {
   readonly name: PlatformName;
-  readonly trace: Trace;
+  readonly trace: TraceAbout;
+  readonly seen: Seen;
   readonly pricing: Pricing;
   readonly freeTier: boolean;
   readonly settings: PlatformSettings;
@@ -174,9 +199,9 @@ export interface Replayed {
 }
 
 function batched({ waitsUs, latenciesUs }: Tally): PlatformResult['batchMeans'] {
-  if (waitsUs.length < BATCHED_MIN) return null;
-  const intervalMs = (sampleUs: Float64Array): Interval => {
-    const { mean, halfWidth } = batchMeans(sampleUs, BATCHES);
+  if (waitsUs.count < BATCHED_MIN) return null;
+  const intervalMs = (sampleUs: Sample): Interval => {
+    const { mean, halfWidth } = sampleUs.batchMeans(BATCHES);
     return { mean: milliseconds(mean), halfWidth: halfWidth === null ? null : milliseconds(halfWidth) };
   };
   return { batches: BATCHES, waitMs: intervalMs(waitsUs), latencyMs: intervalMs(latenciesUs) };
@@ -192,15 +217,17 @@ function worked({ requestsAtOnce, tally }: Replayed): { busyUs: bigint; placesUs
 
 /** Reorders the tally's samples. */
 export function platformResult(replayed: Replayed): PlatformResult {
-  const { name, trace, pricing, freeTier, settings, tally, totals, series } = replayed;
+  const { name, trace, seen, pricing, freeTier, settings, tally, totals, series } = replayed;
   const { usage, aliveUs, counts } = tally;
   const { busyUs, placesUs, places } = worked(replayed);
   const idle = { idleUs: placesUs - busyUs, aliveUs: placesUs };
-  const costs = costsOf(tally, freeTier, trace.arrivedAtUs[0] as number, idle);
+  const costs = costsOf(tally, freeTier, seen.firstUs, idle);
   const rejected = totalOf(counts.rejected);
   return {
     name,
-    requests: trace.count,
+    complete: seen.complete,
+    simulatedS: spanSOf(seen),
+    requests: seen.arrivals,
     served: totalOf(counts.served),
     rejected,
     failed: totalOf(counts.failed),

@@ -9,6 +9,7 @@ import type { InstanceRecord } from '../metering/instance.ts';
 import { ExactSum } from '../metering/units.ts';
 import { UsageMeter } from '../metering/usage.ts';
 import { type ExtrasPlan, ExtrasTally } from './extras.ts';
+import { Sample } from './kernel/sample.ts';
 import type { InstanceWork, Sink } from './platforms/platform.ts';
 import type { Pricing } from './pricing.ts';
 import type { SeriesMeter } from './series.ts';
@@ -37,13 +38,14 @@ export class Tally implements Sink {
   readonly #provisionedAliveUs = new ExactSum();
   readonly #provisionedBusyUs = new ExactSum();
   readonly #size: string | null;
-  readonly #waitsUs: Float64Array;
-  readonly #latenciesUs: Float64Array;
-  #started = 0;
+  /** Waits of the requests that started, in the order in which they were counted. */
+  readonly waitsUs: Sample;
+  /** Wait and run of the same requests. */
+  readonly latenciesUs: Sample;
   #waited = 0;
   #endUs = 0;
 
-  /** @param requests how many requests there will be at most. */
+  /** @param requests about how many requests there will be. */
   constructor(
     requests: number,
     functions: number,
@@ -60,8 +62,8 @@ export class Tally implements Sink {
     this.commitment =
       pricing.commitment === null ? null : new CommitmentMeter(pricing.book, pricing.commitment, this.#size);
     this.extras = new ExtrasTally(extras);
-    this.#waitsUs = new Float64Array(requests);
-    this.#latenciesUs = new Float64Array(requests);
+    this.waitsUs = new Sample(requests);
+    this.latenciesUs = new Sample(requests);
   }
 
   execution(record: ExecutionRecord, functionIndex: number, isProvisioned = false): void {
@@ -82,8 +84,8 @@ export class Tally implements Sink {
     increment(record.warmth === 'cold' ? counts.cold : counts.warm, functionIndex);
     const waitUs = record.queueUs + record.startupUs;
     if (waitUs > 0) this.#waited++;
-    this.#waitsUs[this.#started] = waitUs;
-    this.#latenciesUs[this.#started++] = waitUs + record.runUs;
+    this.waitsUs.add(waitUs);
+    this.latenciesUs.add(waitUs + record.runUs);
   }
 
   instance(startedAtUs: number, endedAtUs: number, work?: InstanceWork): void {
@@ -138,16 +140,6 @@ export class Tally implements Sink {
   /** Requests that did not begin to run the moment they arrived. */
   get waited(): number {
     return this.#waited;
-  }
-
-  /** Waits of the requests that started, in the order in which they were counted. */
-  get waitsUs(): Float64Array {
-    return this.#waitsUs.subarray(0, this.#started);
-  }
-
-  /** Wait and run of the same requests. */
-  get latenciesUs(): Float64Array {
-    return this.#latenciesUs.subarray(0, this.#started);
   }
 }
 

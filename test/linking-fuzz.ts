@@ -58,7 +58,7 @@ export function mutated(bytes: Uint8Array, random: (below: number) => number): U
   return mutant;
 }
 
-export type PlanOutcome = 'planned' | 'unfit' | 'refused';
+export type PlanOutcome = 'proven' | 'planned' | 'unfit' | 'refused';
 
 /** Reads and plans; throws what is no refusal. */
 export function planOutcome(bytes: Uint8Array): PlanOutcome {
@@ -66,7 +66,9 @@ export function planOutcome(bytes: Uint8Array): PlanOutcome {
     const outline = parseComponent(bytes);
     checkContract(outline);
     const handler = outline.exports.find((name) => name.startsWith('wasi:http/incoming-handler@')) as string;
-    return 'unfit' in planDirect(bytes, handler) ? 'unfit' : 'planned';
+    const planned = planDirect(bytes, handler);
+    if ('unfit' in planned) return 'unfit';
+    return planned.isProven ? 'proven' : 'planned';
   } catch (thrown) {
     if (thrown instanceof CodedError && thrown.code !== 'internal') return 'refused';
     throw thrown;

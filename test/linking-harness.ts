@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import type { LoadedPlan } from '../host/component/artifact-store.ts';
 import { LimitCells } from '../host/component/limit-cells.ts';
 import { type GuestInstance, type LinkedComponent, linkComponent } from '../host/component/link.ts';
 import { MemoryPool } from '../host/component/memory-pool.ts';
@@ -54,18 +55,26 @@ export interface Runnable {
   runSuspendably(ask?: Ask): Promise<Observed>;
 }
 
-export async function link(component: Uint8Array, linking: Linking): Promise<Runnable> {
+/** A component's plan, as if it had been read from disk. */
+export async function loadedPlan(component: Uint8Array, linking: Linking): Promise<LoadedPlan> {
   const { plan, files } = await makePlan(component, MEMORY_BYTES_MAX, linking);
   const script = plan.linking === 'generated' ? files.find(({ name }) => name === plan.script) : undefined;
   const modules = files.filter(({ name }) => plan.modules.includes(name));
-  const text = script ? Buffer.from(script.bytes).toString() : '';
+  return { plan, script: script ? Buffer.from(script.bytes).toString() : '', modules };
+}
+
+/** @param memoryBytesMax what the memories and tables of an instance may have. */
+export async function link(
+  component: Uint8Array,
+  linking: Linking,
+  memoryBytesMax = MEMORY_BYTES_MAX,
+): Promise<Runnable> {
+  const loaded = await loadedPlan(component, linking);
   const pool = new MemoryPool();
-  const linked = linkComponent(await compileModules({ plan, script: text, modules }, MEMORY_BYTES_MAX), {
-    pool,
-    cells: new LimitCells(),
-  });
+  const surroundings = { pool, cells: new LimitCells() };
+  const linked = linkComponent(await compileModules(loaded, memoryBytesMax), surroundings);
   return {
-    plan,
+    plan: loaded.plan,
     linked,
     pool,
     run: (ask = {}) => run(linked, ask),

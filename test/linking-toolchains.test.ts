@@ -161,14 +161,15 @@ const compiler = ['clang', 'clang-14', 'clang-19'].find((name) => {
   }
 });
 
-describe.skipIf(!compiler)('C', () => {
+describe('C', () => {
   let scratch: string;
   beforeAll(async () => {
     scratch = await mkdtemp(join(tmpdir(), 'ebb-c-'));
   });
   afterAll(() => rm(scratch, { recursive: true, force: true }));
 
-  test('answers the same in both ways', async () => {
+  test('answers the same in both ways', async (context) => {
+    context.skip(!compiler, 'no clang with a linker for WebAssembly (lld) is installed');
     const [source, out] = [join(scratch, 'guest.c'), join(scratch, 'guest.wasm')];
     await writeFile(source, C_SOURCE);
     execFileSync(compiler as string, [...FLAGS, '-o', out, source], { stdio: 'pipe' });

@@ -228,7 +228,7 @@ describe('limits', () => {
   });
 
   it('back off in ranges that double, up to 20 s', () => {
-    const retries = new Retries({ attemptsMax: 20, backoffUs: 1_000 }, 1, new RandomStream(1, 'retries'));
+    const retries = new Retries({ attemptsMax: 20, backoffUs: 1_000 }, new RandomStream(1, 'retries'));
     for (let attempt = 1; attempt < 20; attempt++) {
       expect(retries.refused(0, 0)).toBe(true);
       expect(retries.nextUs).toBeLessThanOrEqual(Math.min(20 * S, 1_000 * 2 ** (attempt - 1)) + 1);

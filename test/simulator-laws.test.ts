@@ -9,6 +9,7 @@ import { RandomStream } from '../simulator/kernel/random.ts';
 import { PICKS, type Pick } from '../simulator/platforms/instances.ts';
 import { PLATFORM_NAMES } from '../simulator/platforms/platform.ts';
 import { vmPlatform } from '../simulator/platforms/vm.ts';
+import { drive } from '../simulator/replay.ts';
 import type { PlatformResult } from '../simulator/result.ts';
 import { simulate } from '../simulator/run.ts';
 import type { ScenarioInput } from '../simulator/scenario.ts';
@@ -133,7 +134,7 @@ describe('any simulation', () => {
         instance: () => {},
       };
       const settings = { cores: 1, queueLimit: Number.POSITIVE_INFINITY, memoryBytes: null };
-      vmPlatform({ instances, ...settings }).run(trace, sink, () => {});
+      drive(vmPlatform({ instances, ...settings }), trace, () => sink);
       return list;
     };
     fc.assert(

@@ -7,6 +7,7 @@ import { makeInvoice, reportInvoice } from '../metering/invoice.ts';
 import { priceBook } from '../metering/prices/catalogue.ts';
 import { reportUsage, UsageMeter } from '../metering/usage.ts';
 import { functionsPlatform } from '../simulator/platforms/functions.ts';
+import { drive } from '../simulator/replay.ts';
 import { simulate } from '../simulator/run.ts';
 import { readTraceText } from '../simulator/traces/read.ts';
 import { anyExecution, execution } from './records.ts';
@@ -41,7 +42,7 @@ describe('executions that Ebb exported', () => {
           execution: (record: ExecutionRecord) => void replayed.push({ ...record }),
           instance: () => {},
         };
-        functionsPlatform({ ...settings, memoryBytes: null }).run(trace, sink, () => {});
+        drive(functionsPlatform({ ...settings, memoryBytes: null }), trace, () => sink);
         expect(canonical(replayed)).toEqual(canonical(records.filter(wasStarted)));
       }),
     );

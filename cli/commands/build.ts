@@ -1,7 +1,6 @@
 /** `ebb build`: compiles a guest written in AssemblyScript to a component. */
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { buildGuest } from '../../guests/build.ts';
 import type { Output } from '../output.ts';
 
 export function addBuild(program: Command, output: Output): void {
@@ -13,6 +12,8 @@ export function addBuild(program: Command, output: Output): void {
     .option('--json', 'print what was built as JSON')
     .action(async (source: string, options: { readonly output?: string; readonly json?: boolean }) => {
       const out = options.output ?? `${basename(source, '.ts')}.wasm`;
+      // The compiler takes 100 MB and half a second, which no other command should pay.
+      const { buildGuest } = await import('../../guests/build.ts');
       const built = await buildGuest({
         source,
         out,

@@ -3,11 +3,11 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { buildExamples } from '../../guests/build.ts';
+import type { buildExamples } from '../../guests/build.ts';
 import { hostConfig } from '../../host/config.ts';
 import type { LedgerEntry } from '../../host/ledger.ts';
 import type { FunctionUsage } from '../../host/ledger-totals.ts';
-import { type RunningHost, startHost } from '../../host/server.ts';
+import type { RunningHost } from '../../host/server.ts';
 import { CodedError } from '../../metering/errors.ts';
 import type { InvoiceReport } from '../../metering/invoice.ts';
 import { comparisonTable } from '../../simulator/report/table.ts';
@@ -46,6 +46,10 @@ class Demo {
     await mkdir(this.#folder, { recursive: true });
     await rm(data, { recursive: true, force: true });
     this.#step('building the example guests from source');
+    const [{ buildExamples }, { startHost }] = await Promise.all([
+      import('../../guests/build.ts'),
+      import('../../host/server.ts'),
+    ]);
     const guests = await buildExamples((name, stage) => this.#output.progress(`${name}: ${stage}`));
     this.#step('starting a host on loopback');
     const config = hostConfig({

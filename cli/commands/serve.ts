@@ -2,7 +2,6 @@
 import type { Command } from 'commander';
 import { type HostConfig, hostConfig } from '../../host/config.ts';
 import { RULE_FORMS } from '../../host/outbound-rules.ts';
-import { startHost } from '../../host/server.ts';
 import { CodedError } from '../../metering/errors.ts';
 import { list } from '../option-values.ts';
 import type { Output } from '../output.ts';
@@ -25,6 +24,8 @@ export function addServe(program: Command, output: Output): void {
 async function serve(config: HostConfig, output: Output, json: boolean): Promise<void> {
   // Asked for before the host opens, so that a signal in between is not lost.
   const stopSignal = nextStopSignal();
+  // Loaded here alone, so that commands without a host start at once.
+  const { startHost } = await import('../../host/server.ts');
   const running = await startHost(config, {
     nowMs: Date.now,
     onInternal: (error) =>

@@ -1,91 +1,175 @@
 /** `ebb simulate`: replays a trace on platforms and says what each costs and how slow it gets. */
 import type { Command } from 'commander';
+import type { CodedError } from '../../metering/errors.ts';
 import { replicationSeed } from '../../simulator/kernel/random.ts';
 import type { PlatformName } from '../../simulator/platforms/platform.ts';
+import { sweepTable } from '../../simulator/report/sweep-table.ts';
 import { comparisonTable } from '../../simulator/report/table.ts';
-import type { SimulationResult } from '../../simulator/result.ts';
-import { simulate } from '../../simulator/run.ts';
 import { SCENARIO_KEYS, type ScenarioInput } from '../../simulator/scenario.ts';
-import { loadWorkload, type WorkloadOptions } from '../../simulator/traces/load.ts';
+import type { SweepInput } from '../../simulator/sweep/axes.ts';
+import { sweep } from '../../simulator/sweep/sweep.ts';
+import type { ParallelRun, Traces } from '../../simulator/threads/parallel-run.ts';
+import { simulateOnThreads } from '../../simulator/threads/simulate.ts';
+import type { ReadControl } from '../../simulator/traces/file.ts';
+import { openWorkload, type WorkloadOptions } from '../../simulator/traces/load.ts';
 import { SEED_DEFAULT } from '../../simulator/traces/read.ts';
-import type { Trace } from '../../simulator/traces/trace.ts';
+import type { Replayable } from '../../simulator/traces/trace.ts';
+import { INTERRUPTED_EXIT_CODE, Interrupt } from '../interrupt.ts';
 import type { Output } from '../output.ts';
 import { loadPriceBook } from '../price-books.ts';
+import { readScenarioFile, type ScenarioFile } from '../scenario-file.ts';
 import { inFlags, splitTraceOptions, WORKLOAD_KEYS } from '../trace-options.ts';
 import { EBB_VERSION } from '../version.ts';
+import { RunProgress } from './run-progress.ts';
 import { addSimulateOptions } from './simulate-options.ts';
+import { addSweepOptions, type SweepTexts, threadsDefault } from './sweep-options.ts';
 
-interface CommandOptions extends Omit<ScenarioInput, 'platforms' | 'prices' | 'extras'>, WorkloadOptions {
+interface RunOptions {
+  readonly json?: boolean;
+  readonly scenario?: string;
+  readonly sweep?: SweepTexts;
+  readonly require?: readonly string[];
+  readonly threads?: number;
+  readonly progress?: boolean;
+}
+
+interface CommandOptions
+  extends Omit<ScenarioInput, 'platforms' | 'prices' | 'extras'>,
+    WorkloadOptions,
+    RunOptions {
   readonly prices?: readonly string[];
   readonly extra?: readonly string[];
   readonly platform?: readonly PlatformName[];
-  readonly json?: boolean;
 }
 
-async function run(file: string | undefined, options: CommandOptions, output: Output): Promise<void> {
-  const { json, platform, prices, extra, ...given } = options;
+/** All that is to be done, from flags and file. */
+interface Job {
+  readonly file: string | null;
+  readonly trace: WorkloadOptions;
+  readonly scenario: ScenarioInput;
+  readonly sweep: SweepInput;
+  readonly require: readonly string[];
+  readonly threads: number;
+}
+
+const NO_FILE: ScenarioFile = { scenario: {}, sweep: {}, require: [] };
+
+const loaded = <T>(books: readonly T[]): Promise<(T | Awaited<ReturnType<typeof loadPriceBook>>)[]> =>
+  Promise.all(books.map((book) => (typeof book === 'string' ? loadPriceBook(book) : book)));
+
+/** Price books may be files. */
+async function withBooks(input: SweepInput): Promise<SweepInput> {
+  const { prices } = input;
+  if (prices === undefined) return input;
+  const names = typeof prices === 'string' ? prices.split(',').map((name) => name.trim()) : prices;
+  return { ...input, prices: await loaded(names) };
+}
+
+/** Flags come before the file. */
+async function jobOf(file: string | undefined, options: CommandOptions, isSeedGiven: boolean): Promise<Job> {
+  const {
+    json: _,
+    platform,
+    prices,
+    extra,
+    scenario: path,
+    sweep: texts,
+    require,
+    threads,
+    progress,
+    ...given
+  } = options;
+  const known = path === undefined ? NO_FILE : await readScenarioFile(path);
   const { trace, others } = splitTraceOptions(given);
   // One seed for all: what the trace draws and what the platforms draw are streams of their own.
-  const scenario: ScenarioInput = {
-    ...others,
-    seed: trace.seed,
-    platforms: platform,
-    prices: prices && (await Promise.all(prices.map(loadPriceBook))),
-    extras: extra && (await Promise.all(extra.map(loadPriceBook))),
+  const seed = isSeedGiven ? trace.seed : (known.scenario.seed ?? trace.seed);
+  const scenario: Record<string, unknown> = { ...known.scenario, seed };
+  for (const [key, value] of Object.entries(others)) if (value !== undefined) scenario[key] = value;
+  if (platform !== undefined) scenario.platforms = platform;
+  const books = prices ?? scenario.prices;
+  if (Array.isArray(books)) scenario.prices = await loaded(books);
+  const extras = extra ?? scenario.extras;
+  if (Array.isArray(extras)) scenario.extras = await loaded(extras);
+  return {
+    file: file ?? null,
+    trace: { ...trace, seed },
+    scenario: scenario as ScenarioInput,
+    sweep: await withBooks({ ...known.sweep, ...texts }),
+    require: require ?? known.require,
+    threads: threads ?? threadsDefault(),
   };
-  const result = await replay(file, trace, scenario, output).catch((thrown: unknown) => {
-    throw inFlags(thrown, [...WORKLOAD_KEYS, ...SCENARIO_KEYS]);
-  });
-  if (json) output.json(result);
-  else output.print(comparisonTable(result));
-}
-
-async function replay(
-  file: string | undefined,
-  options: WorkloadOptions,
-  scenario: ScenarioInput,
-  output: Output,
-): Promise<SimulationResult> {
-  output.progress(`reading ${file ?? 'the workload'}`);
-  const trace = await loadWorkload(file ?? null, options);
-  const redraw = await redrawn(file, options, trace, scenario.replications ?? 1);
-  const startedMs = performance.now();
-  const result = simulate(trace, scenario, {
-    version: EBB_VERSION,
-    redraw,
-    onProgress: (fraction) =>
-      output.progress(`simulating ${trace.count} requests: ${Math.floor(fraction * 100)} %`),
-  });
-  output.say(speedOf(result, (performance.now() - startedMs) / 1_000));
-  return result;
 }
 
 /** What a trace draws is drawn anew for each replication: made-up arrivals, filled times, transformations. */
-async function redrawn(
-  file: string | undefined,
-  options: WorkloadOptions,
-  trace: Trace,
-  replications: number,
-): Promise<((seed: number) => Trace) | undefined> {
-  const draws = options.synthetic !== undefined || trace.filled.length > 0 || trace.transformed.length > 0;
-  if (!draws || replications === 1) return undefined;
-  const traces = new Map<number, Trace>();
-  for (let replication = 1; replication < replications; replication++) {
+async function tracesOf({ file, trace: options }: Job, control: ReadControl): Promise<Traces> {
+  const first = await openWorkload(file, options, control);
+  const draws = options.synthetic !== undefined || first.filled.length > 0 || first.transformed.length > 0;
+  const optionsOf = (replication: number): WorkloadOptions => {
     const seed = replicationSeed(options.seed ?? SEED_DEFAULT, replication);
-    traces.set(seed, await loadWorkload(file ?? null, { ...options, seed }));
-  }
-  return (seed) => traces.get(seed) ?? trace;
+    // What is a stream for the one is a stream for all who make it.
+    return { ...options, seed };
+  };
+  let last: { readonly replication: number; readonly trace: Promise<Replayable> } | null = null;
+  const of = async (replication: number): Promise<Replayable> => {
+    if (replication === 0 || !draws) return first;
+    if (last?.replication !== replication) {
+      last = { replication, trace: openWorkload(file, optionsOf(replication), control) };
+    }
+    return last.trace;
+  };
+  return { of, optionsOf };
 }
 
-/** The result is free of clocks; how quickly it came is for the person who waited. */
-function speedOf({ trace, platforms, replications }: SimulationResult, tookS: number): string {
-  const replayed = trace.arrivals * platforms.length * (replications?.count ?? 1);
-  const perSecond = Math.round(replayed / Math.max(tookS, 1e-6)).toLocaleString('en-US');
-  return `replayed ${replayed.toLocaleString('en-US')} requests in ${tookS.toFixed(2)} s: ${perSecond} a second`;
+const withText = <T>(result: T, tableOf: (result: T) => string): [T, () => string] => [
+  result,
+  () => tableOf(result),
+];
+
+async function run(job: Job, options: RunOptions, output: Output, interrupt: Interrupt): Promise<void> {
+  const progress = new RunProgress(output, output.isTerminal || options.progress === true);
+  const traces = await tracesOf(job, {
+    signal: interrupt.signal,
+    onRead: (path, share) => progress.read(path, share),
+  });
+  const onRun = (begun: ParallelRun): void => {
+    progress.begin(begun);
+    if (interrupt.signal.aborted) begun.stop();
+    interrupt.signal.addEventListener('abort', () => begun.stop());
+  };
+  const how = { version: EBB_VERSION, threads: job.threads, onRun };
+  try {
+    const isSweep = Object.keys(job.sweep).length > 0 || job.require.length > 0;
+    const [result, table] = isSweep
+      ? withText(await sweep(traces, job.scenario, job, how), sweepTable)
+      : withText(await simulateOnThreads(traces, job.scenario, how), comparisonTable);
+    if (options.json) output.json(result);
+    else output.print(table());
+    if (!result.complete) output.exitCode = INTERRUPTED_EXIT_CODE;
+  } finally {
+    progress.end();
+  }
+  output.say(progress.summary);
+}
+
+async function command(
+  file: string | undefined,
+  options: CommandOptions,
+  output: Output,
+  isSeedGiven: boolean,
+): Promise<void> {
+  const interrupt = new Interrupt();
+  try {
+    await run(await jobOf(file, options, isSeedGiven), options, output, interrupt);
+  } catch (thrown) {
+    if ((thrown as Partial<CodedError>).code === 'interrupted') output.exitCode = INTERRUPTED_EXIT_CODE;
+    throw inFlags(thrown, [...WORKLOAD_KEYS, ...SCENARIO_KEYS]);
+  } finally {
+    interrupt.end();
+  }
 }
 
 export function addSimulate(program: Command, output: Output): void {
-  const command = program
+  const simulate = program
     .command('simulate')
     .description(
       'replay a trace on virtual machines, a PaaS, functions, containers and Ebb itself: what it costs, how slow it gets, what is wasted',
@@ -94,7 +178,9 @@ export function addSimulate(program: Command, output: Output): void {
       '[trace]',
       'trace file: an export of `ebb trace export`, a public trace, a log, or any CSV; none with --synthetic',
     );
-  addSimulateOptions(command)
+  addSweepOptions(addSimulateOptions(simulate))
     .option('--json', 'print the result as JSON')
-    .action((file: string | undefined, options: CommandOptions) => run(file, options, output));
+    .action((file: string | undefined, options: CommandOptions) =>
+      command(file, options, output, simulate.getOptionValueSource('seed') !== 'default'),
+    );
 }

@@ -1,11 +1,9 @@
 /** What Ebb asks of a component: the one export it calls, and the interfaces it may import. */
 import { CodedError } from '../../metering/errors.ts';
-import { CurrentContext } from '../wasi/current-context.ts';
-import { hostFunctions } from '../wasi/imports.ts';
 import type { ComponentOutline } from './parse.ts';
 
 /** Every 0.2.x version of the handler counts: patch versions only add to their interfaces. */
-const HANDLER = /^wasi:http\/incoming-handler@0\.2\.\d+$/;
+const HANDLER = /^wasi:http\/incoming-handler@0\.2\.(?:0|[1-9]\d*)$/;
 
 /** The interfaces that the host provides, in any 0.2.x version. */
 export const PROVIDED_INTERFACES = [
@@ -41,7 +39,7 @@ export const PROVIDED_INTERFACES = [
 ] as const;
 
 const provided = new Set<string>(PROVIDED_INTERFACES);
-const VERSIONED = /^([^@]+)@0\.2\.\d+$/;
+const VERSIONED = /^([^@]+)@0\.2\.(?:0|[1-9]\d*)$/;
 
 const listed = (names: readonly string[]): string => (names.length === 0 ? 'nothing' : names.join(', '));
 
@@ -65,29 +63,4 @@ export function checkContract(outline: ComponentOutline): void {
       { unknown, provided: PROVIDED_INTERFACES },
     );
   }
-}
-
-/** What linking code takes from one interface: functions and resources, by their names in JavaScript. */
-export interface ImportedNames {
-  readonly interfaceName: string;
-  readonly names: readonly string[];
-}
-
-/** Asked for names only, so there need be no execution behind it. */
-const NAMES = hostFunctions(new CurrentContext({ canSuspend: false }));
-
-/**
- * Checks that the interfaces have what is taken from them.
- * @throws CodedError `component-import-unknown`
- */
-export function checkFunctions(imported: readonly ImportedNames[]): void {
-  const unknown = imported.flatMap(({ interfaceName, names }) =>
-    names.filter((name) => !(name in (NAMES[interfaceName] ?? {}))).map((name) => `${interfaceName} ${name}`),
-  );
-  if (unknown.length === 0) return;
-  throw new CodedError(
-    'component-import-unknown',
-    `expected functions that wasi 0.2 has in its interfaces, got ${listed(unknown)}`,
-    { unknown },
-  );
 }

@@ -17,6 +17,7 @@ import { type Guard, guardedImports } from './guard-module.ts';
 import { MEMORY_IMPORT, type MemoryType } from './import-memory.ts';
 import { LIMITS_IMPORT, type LimitCells } from './limit-cells.ts';
 import type { GuestInstance, HostFunctions, LinkedComponent, LinkInput, LinkSurroundings } from './link.ts';
+import { MemoryBudget, pagesIn, type StartSizes, startSizes } from './memory-budget.ts';
 import type { MemoryPool } from './memory-pool.ts';
 import type { DirectLinkPlan } from './plan.ts';
 import { suspensionPoint } from './suspension-point.ts';
@@ -33,9 +34,10 @@ interface Instantiation {
   readonly imports: ImportObject;
   /** The memory to be imported, where the module was rewritten. */
   readonly memory: MemoryType | undefined;
-  /** Memories that it had of its own and that no pool has; each instance gets new ones. */
-  readonly unpooled: Guard;
-  /** Exported memories of its own, where it was not. */
+  /** What it imports for guards in its code, where it has them. */
+  readonly guard: Guard | undefined;
+  readonly sizes: StartSizes;
+  /** Exported memories of its own, where it was not rewritten at all. */
   readonly memoryNames: readonly string[];
   readonly before: ((memory: WebAssembly.Memory) => void)[];
   readonly after: Handover[];
@@ -72,27 +74,42 @@ class Binding {
   #instances: (WebAssembly.Instance | undefined)[] = [];
   /** Whether the component imports anything that its guest could be suspended in. */
   #canWait = false;
+  readonly #budget: MemoryBudget;
+  readonly #pagesLimit: number;
+  /** Memories that were made for this execution alone. */
+  #made: WebAssembly.Memory[] = [];
   #pooled: { readonly memory: WebAssembly.Memory; readonly type: MemoryType }[] = [];
 
   constructor(
     plan: DirectLinkPlan,
-    { modules, memories, guards }: LinkInput,
+    { modules, memories, memoryBytesMax }: LinkInput,
     { pool, cells }: LinkSurroundings,
   ) {
     this.#plan = plan;
     this.#pool = pool;
     this.#cells = cells;
+    this.#budget = new MemoryBudget(cells, memoryBytesMax);
+    this.#pagesLimit = pagesIn(memoryBytesMax);
     const steps = plan.steps.map((step): BoundStep => {
       if (step.kind !== 'instantiate') return step;
       const name = plan.modules[step.module] as string;
       const module = modules[name] as WebAssembly.Module;
       const memory = memories[name];
+      const guard = plan.guards[name];
       const own = WebAssembly.Module.exports(module).filter(({ kind }) => kind === 'memory');
-      const memoryNames = memory ? [] : own.map((entry) => entry.name);
+      const memoryNames = memory || guard ? [] : own.map((entry) => entry.name);
       const imports: ImportObject = bare();
-      const unpooled = guards[name] ?? [];
-      if (guards[name]) groupOf(imports, LIMITS_IMPORT.module)[LIMITS_IMPORT.name] = cells.memory;
-      const bound = { module, imports, memory, unpooled, memoryNames, before: [], after: [] };
+      if (guard) groupOf(imports, LIMITS_IMPORT.module)[LIMITS_IMPORT.name] = cells.memory;
+      const bound = {
+        module,
+        imports,
+        memory,
+        guard,
+        sizes: startSizes(memory, guard),
+        memoryNames,
+        before: [],
+        after: [],
+      };
       return { kind: 'instantiate', ...bound };
     });
     this.#steps = steps;
@@ -181,6 +198,7 @@ class Binding {
     this.#context.current = context;
     this.#calls.reset(context.port);
     this.#inside(() => {
+      this.#budget.begin();
       for (const [index, step] of this.#steps.entries()) {
         if (step.kind === 'instantiate') this.#instances[index] = this.#instantiate(step);
         else if (step.kind === 'call') this.#exported(step.target)();
@@ -201,16 +219,30 @@ class Binding {
   }
 
   #instantiate(step: Instantiation): WebAssembly.Instance {
-    const { module, imports, memory, unpooled, before, after } = step;
+    const { module, imports, memory, guard, before, after } = step;
+    this.#budget.take(step.sizes);
     if (memory) {
       const taken = this.#pool.take(memory);
       this.#pooled.push({ memory: taken, type: memory });
       for (const handOver of before) handOver(taken);
     }
-    const all = unpooled.length > 0 ? guardedImports(imports, unpooled, this.#cells) : imports;
-    const instance = new WebAssembly.Instance(module, all);
+    const instance = new WebAssembly.Instance(
+      module,
+      guard?.memories.length ? this.#withMemories(imports, guard) : imports,
+    );
     for (const handOver of after) handOver(instance.exports);
     return instance;
+  }
+
+  #withMemories(own: ImportObject, guard: Guard): WebAssembly.Imports {
+    const { imports, memories } = guardedImports(
+      own as WebAssembly.Imports,
+      guard,
+      this.#cells,
+      this.#pagesLimit,
+    );
+    this.#made.push(...memories);
+    return imports;
   }
 
   #exported({ step, name }: StepExport): (...args: number[]) => unknown {
@@ -252,16 +284,19 @@ class Binding {
   memoryBytes(): number {
     let bytes = 0;
     for (const { memory } of this.#pooled) bytes += memory.buffer.byteLength;
+    for (const memory of this.#made) bytes += memory.buffer.byteLength;
     const others = new Set<WebAssembly.Memory>();
     for (const [index, step] of this.#steps.entries()) {
       if (step.kind !== 'instantiate' || step.memoryNames.length === 0) continue;
       const exports = this.#instances[index]?.exports;
       for (const name of step.memoryNames) if (exports) others.add(exports[name] as WebAssembly.Memory);
     }
-    for (const memory of others) {
-      if (!this.#pooled.some((pooled) => pooled.memory === memory)) bytes += memory.buffer.byteLength;
-    }
+    for (const memory of others) if (!this.#isCounted(memory)) bytes += memory.buffer.byteLength;
     return bytes;
+  }
+
+  #isCounted(memory: WebAssembly.Memory): boolean {
+    return this.#made.includes(memory) || this.#pooled.some((pooled) => pooled.memory === memory);
   }
 
   release(): void {
@@ -269,6 +304,7 @@ class Binding {
     for (const forget of this.#forgets) forget();
     for (const { memory, type } of this.#pooled) this.#pool.give(memory, type);
     this.#pooled = [];
+    this.#made = [];
     this.#instances = [];
     this.#handles.clear();
     this.#context.current = undefined;

@@ -100,6 +100,11 @@ export class WorkerPool {
     });
   }
 
+  /** Whether runs are about to end within moments. */
+  get hasBacklog(): boolean {
+    return this.#placement.hasBacklog;
+  }
+
   /** Makes every thread forget a component. */
   unload(key: string): void {
     const id = this.#components.get(key);

@@ -49,6 +49,8 @@ export class SharedPort implements ExecutionPort, FramePoster {
   readonly slot: SharedSlot;
   readonly news: News;
   readonly requestBody: FramedSource;
+  /** What its memories may still grow by, while it is not its turn: the cells of the thread count it in its turn. */
+  growthBytesLeft = 0;
   readonly #thread: PortThread;
   readonly #reader: MessageReader;
   readonly #writer: FrameWriter;

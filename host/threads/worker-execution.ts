@@ -83,8 +83,8 @@ export class WorkerExecution {
     this.#start = port.begin();
     const { responseBytesMax: bodyBytesMax, request: head } = this.#start;
     this.#log = new LogBuffer(this.#start.logBytesMax);
-    const onTooLarge = (): never => {
-      throw new ResponseTooLarge(`expected bodies of at most ${bodyBytesMax} bytes from the guest, got more`);
+    const onTooLarge = (bytesMax: number): never => {
+      throw new ResponseTooLarge(`expected bodies of at most ${bytesMax} bytes from the guest, got more`);
     };
     this.#execution = new Execution({ port, head, bodyBytesMax, onTooLarge, onLog: this.#log.write });
   }

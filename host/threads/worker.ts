@@ -96,6 +96,7 @@ class GuestThread {
     this.#turn = port;
     const { slot } = port;
     slot.used[USED.sliceCpuUs] = cpuNowUs();
+    this.#cells.growthBytesLeft = port.growthBytesLeft;
     this.#cells.enter(slot.index, () => slot.stopReason);
   }
 
@@ -104,6 +105,7 @@ class GuestThread {
     this.#turn = undefined;
     const { used } = port.slot;
     this.#cells.leave();
+    port.growthBytesLeft = this.#cells.growthBytesLeft;
     used[USED.cpuUs] = (used[USED.cpuUs] as number) + cpuNowUs() - (used[USED.sliceCpuUs] as number);
     used[USED.sliceCpuUs] = -1;
   }

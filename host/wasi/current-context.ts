@@ -40,8 +40,8 @@ export class CurrentContext implements ExecutionContext {
     return this.#now.responseAllowance;
   }
 
-  get requestAllowance(): Allowance {
-    return this.#now.requestAllowance;
+  get heldAllowance(): Allowance {
+    return this.#now.heldAllowance;
   }
 
   get onLog(): ExecutionContext['onLog'] {

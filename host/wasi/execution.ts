@@ -10,10 +10,10 @@ import { byNews, whenReady } from './waiting.ts';
 export interface ExecutionOptions {
   readonly port: ExecutionPort;
   readonly head: RequestHead;
-  /** The most that its responses may have in bytes together, and that its outbound requests may hold at once. */
+  /** The most bytes that its responses may have together. */
   readonly bodyBytesMax: number;
   /** Throws what ends the execution when it has more. */
-  readonly onTooLarge: () => never;
+  readonly onTooLarge: (bytesMax: number) => never;
   /** Takes what the guest prints. */
   readonly onLog: ByteSink;
 }
@@ -30,6 +30,9 @@ export type Answered =
       readonly failure: ErrorCodeCase | undefined;
     };
 
+/** Bytes that bodies may hold before somebody takes them, at most: they are the host's memory. */
+const HELD_BYTES_MAX = 16 * 1_048_576;
+
 const UNFINISHED: ErrorCodeCase = { tag: 'connection-terminated' };
 
 export class Execution implements ExecutionContext {
@@ -39,7 +42,7 @@ export class Execution implements ExecutionContext {
   readonly outflow = new Outflow();
   readonly news: News;
   readonly responseAllowance: Allowance;
-  readonly requestAllowance: Allowance;
+  readonly heldAllowance: Allowance;
   readonly request: IncomingRequest;
   readonly outparam: ResponseOutparam;
 
@@ -49,7 +52,7 @@ export class Execution implements ExecutionContext {
     this.onLog = onLog;
     this.news = new FlowingNews(port.news, this.outflow);
     this.responseAllowance = new Allowance(bodyBytesMax, onTooLarge);
-    this.requestAllowance = new Allowance(bodyBytesMax, onTooLarge);
+    this.heldAllowance = new Allowance(Math.min(bodyBytesMax, HELD_BYTES_MAX), onTooLarge);
     this.request = new IncomingRequest(head, port.requestBody, this.news);
     this.outparam = new ResponseOutparam(port);
   }

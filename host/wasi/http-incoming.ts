@@ -98,10 +98,10 @@ export function outgoingResponseClass(context: ExecutionContext) {
 
     body(): OutgoingBody {
       if (this.outlet) throw new ResultError(undefined);
-      const { isHead, news, outflow, responseAllowance } = context;
+      const { isHead, news, outflow, heldAllowance, responseAllowance } = context;
       this.outlet = new BodyOutlet({
-        allowance: responseAllowance,
-        countsHeldOnly: false,
+        heldAllowance,
+        totalAllowance: responseAllowance,
         headers: this.#headers,
         mayOmitBody: () => isHead || this.status === 304,
         sizeErrorTag: 'HTTP-response-body-size',

@@ -86,10 +86,9 @@ export function outgoingRequestClass(context: ExecutionContext) {
     }
     body(): OutgoingBody {
       if (this.outlet) throw new ResultError(undefined);
-      const { news, outflow, requestAllowance } = context;
+      const { news, outflow, heldAllowance } = context;
       this.outlet = new BodyOutlet({
-        allowance: requestAllowance,
-        countsHeldOnly: true,
+        heldAllowance,
         headers: this.#headers,
         mayOmitBody: () => false,
         sizeErrorTag: 'HTTP-request-body-size',

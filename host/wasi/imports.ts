@@ -44,8 +44,8 @@ export interface ExecutionContext {
   readonly isHead: boolean;
   /** Counts all that is written into bodies of responses. */
   readonly responseAllowance: Allowance;
-  /** Counts what bodies of outbound requests hold before they are sent. */
-  readonly requestAllowance: Allowance;
+  /** Counts what bodies hold that nobody takes yet. */
+  readonly heldAllowance: Allowance;
   readonly onLog: ByteSink;
 }
 

@@ -9,10 +9,10 @@ import { GuestFault, ResultError } from './result-error.ts';
 
 /** What an outgoing body is checked against, and what it works with. */
 export interface BodyRules {
-  /** Counts bytes of bodies of this kind in one execution. */
-  readonly allowance: Allowance;
-  /** Whether it counts what is held alone: bytes that have left make room for others. */
-  readonly countsHeldOnly: boolean;
+  /** Counts what is held: bytes that have left make room for others. */
+  readonly heldAllowance: Allowance;
+  /** Counts all that is written, where that is limited. */
+  readonly totalAllowance?: Allowance;
   /** The message's headers, for their content-length. */
   readonly headers: Fields;
   /** Whether a message without any body may declare a length all the same. */
@@ -93,14 +93,14 @@ export class BodyOutlet implements ByteTarget, Flowing {
       this.abort(error);
       throw streamFailure(error);
     }
-    this.#rules.allowance.take(bytes.length);
+    this.#rules.totalAllowance?.take(bytes.length);
     if (this.#sink && this.#heldBytes === 0) {
       this.#sink.write(bytes);
-      this.#leave(bytes.length);
-    } else {
-      this.#held.push(bytes);
-      this.#heldBytes += bytes.length;
+      return;
     }
+    this.#rules.heldAllowance.take(bytes.length);
+    this.#held.push(bytes);
+    this.#heldBytes += bytes.length;
   }
 
   flush(): void {
@@ -142,7 +142,7 @@ export class BodyOutlet implements ByteTarget, Flowing {
       if (part.length === first.length) this.#held.shift();
       else this.#held[0] = first.subarray(part.length);
       this.#heldBytes -= part.length;
-      this.#leave(part.length);
+      this.#rules.heldAllowance.giveBack(part.length);
     }
     if (this.#heldBytes > 0 || this.#state === 'open') return false;
     this.#isOver = true;
@@ -155,12 +155,8 @@ export class BodyOutlet implements ByteTarget, Flowing {
     return { tag: this.#rules.sizeErrorTag, val: BigInt(this.#writtenBytes) };
   }
 
-  #leave(bytes: number): void {
-    if (this.#rules.countsHeldOnly) this.#rules.allowance.giveBack(bytes);
-  }
-
   #forget(): void {
-    this.#rules.allowance.giveBack(this.#heldBytes);
+    this.#rules.heldAllowance.giveBack(this.#heldBytes);
     this.#held = [];
     this.#heldBytes = 0;
   }

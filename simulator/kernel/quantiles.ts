@@ -13,7 +13,8 @@ export interface Distribution {
 }
 
 // Whole per mille, multiplied before they are divided: 0.95 × n would pass through a binary fraction and miss a rank.
-const rankOf = (perMille: number, count: number): number =>
+/** The place in the sorted sample, from 0. */
+export const rankOf = (perMille: number, count: number): number =>
   Math.max(Math.ceil((perMille * count) / 1000), 1) - 1;
 
 /** The smallest value that at least `percent` % of the sorted sample does not exceed. */
@@ -21,7 +22,7 @@ export function nearestRank(sorted: Float64Array, percent: number): number {
   return sorted[rankOf(percent * 10, sorted.length)] ?? 0;
 }
 
-const PER_MILLES = [500, 900, 950, 990, 999] as const;
+export const PER_MILLES = [500, 900, 950, 990, 999] as const;
 
 /**
  * Describes a sample of non-negative integers; all figures are 0 for an empty one.

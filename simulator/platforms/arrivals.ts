@@ -1,6 +1,7 @@
 /**
  * Turns a trace's arrivals into execution records, one at a time into one reused object: what the trace says,
- * and for what it does not say the scenario's or the plain value.
+ * and for what it does not say the scenario's or the plain value. Of a trace that comes in pieces it keeps the
+ * arrivals that are still needed when their piece is gone.
  */
 import {
   type ExecutionRecord,
@@ -9,7 +10,8 @@ import {
   WARMTHS,
   type Warmth,
 } from '../../metering/execution.ts';
-import type { Trace } from '../traces/trace.ts';
+import type { ArrivalPiece, OptionalColumns } from '../traces/trace.ts';
+import type { ReplayHead } from './platform.ts';
 
 export type MutableRecord = { -readonly [Key in keyof ExecutionRecord]: ExecutionRecord[Key] };
 
@@ -17,15 +19,39 @@ export type MutableRecord = { -readonly [Key in keyof ExecutionRecord]: Executio
 export const MEMORY_BYTES_DEFAULT = 512 * 1_048_576;
 const STATUS_OK = 200;
 
+const NOTHING: ArrivalPiece = {
+  count: 0,
+  arrivedAtUs: new Float64Array(),
+  runUs: new Float64Array(),
+  functionIndex: new Uint32Array(),
+  columns: {},
+};
+
+/** An arrival whose piece is gone; its trace says nothing else of it. */
+interface KeptArrival {
+  readonly arrivedAtUs: number;
+  readonly runUs: number;
+  readonly functionIndex: number;
+}
+
+/** Arrivals are numbered through the whole trace. */
 export class Arrivals {
   /** The record of the arrival that was loaded last. The platform fills in queueUs, startupUs and warmth. */
   readonly record: MutableRecord;
-  readonly #trace: Trace;
+  /** Of the same arrival. */
+  functionIndex = 0;
+  readonly #head: ReplayHead;
   readonly #memoryBytes: number | null;
+  #piece: ArrivalPiece = NOTHING;
+  /** The number of the piece's first arrival. */
+  #first = 0;
+  /** By place in the piece: 1 for those that are needed later. Empty where the piece stays. */
+  #isHeld = new Uint8Array();
+  readonly #kept = new Map<number, KeptArrival>();
 
   /** @param memoryBytes the configured memory instead of the trace's; null for the trace's, or else the default. */
-  constructor(trace: Trace, memoryBytes: number | null) {
-    this.#trace = trace;
+  constructor(head: ReplayHead, memoryBytes: number | null) {
+    this.#head = head;
     this.#memoryBytes = memoryBytes;
     const limit = memoryBytes ?? MEMORY_BYTES_DEFAULT;
     this.record = {
@@ -46,37 +72,98 @@ export class Arrivals {
     };
   }
 
+  /** Takes the piece that the next arrivals are in. @returns the number of its first. */
+  enter(piece: ArrivalPiece): number {
+    if (!this.#head.isWhole && this.#isHeld.length < piece.count) this.#isHeld = new Uint8Array(piece.count);
+    this.#piece = piece;
+    return this.#first;
+  }
+
+  /** The piece may be gone from now on. */
+  leave(): void {
+    if (this.#head.isWhole) return;
+    const held = this.#isHeld;
+    const { count, arrivedAtUs, runUs, functionIndex } = this.#piece;
+    for (let place = held.indexOf(1); place >= 0; place = held.indexOf(1, place + 1)) {
+      this.#kept.set(this.#first + place, {
+        arrivedAtUs: arrivedAtUs[place] as number,
+        runUs: runUs[place] as number,
+        functionIndex: functionIndex[place] as number,
+      });
+    }
+    held.fill(0);
+    this.#first += count;
+    this.#piece = NOTHING;
+  }
+
+  /** This arrival will be loaded again, whatever piece is there then. Saying it twice changes nothing. */
+  hold(at: number): void {
+    const place = at - this.#first;
+    if (!this.#head.isWhole && place >= 0) this.#isHeld[place] = 1;
+  }
+
+  /** It will not; it need not be held. */
+  release(at: number): void {
+    if (this.#head.isWhole) return;
+    const place = at - this.#first;
+    if (place < 0) this.#kept.delete(at);
+    else this.#isHeld[place] = 0;
+  }
+
   /** Fills the record as if the request started at once on a warm instance. */
   load(at: number): MutableRecord {
     const { record } = this;
-    const trace = this.#trace;
-    const { columns } = trace;
-    record.functionName = trace.functionNames[trace.functionIndex[at] as number] as string;
-    record.arrivedAtUs = trace.arrivedAtUs[at] as number;
-    record.queueUs = 0;
-    record.startupUs = 0;
-    record.runUs = trace.runUs[at] as number;
-    // A trace without processor time is of functions that compute all the time.
-    record.cpuUs = columns.cpuUs === undefined ? record.runUs : (columns.cpuUs[at] as number);
-    record.outcome = 'ok';
-    record.httpStatus = STATUS_OK;
-    record.warmth = 'warm';
-    if (columns.memoryBytesLimit !== undefined) this.#loadMemory(at, columns.memoryBytesLimit);
-    if (columns.outcomeIndex !== undefined) this.#loadExport(at);
+    const piece = this.#piece;
+    const place = at - this.#first;
+    if (place < 0) {
+      this.#loadKept(this.#kept.get(at) as KeptArrival);
+      return record;
+    }
+    const { columns } = piece;
+    this.#loadBasics(
+      piece.functionIndex[place] as number,
+      piece.arrivedAtUs[place] as number,
+      piece.runUs[place] as number,
+    );
+    if (columns.cpuUs !== undefined) record.cpuUs = columns.cpuUs[place] as number;
+    if (columns.memoryBytesLimit !== undefined) this.#loadMemory(place, columns);
+    if (columns.outcomeIndex !== undefined) this.#loadExport(place, columns);
     return record;
   }
 
-  #loadMemory(at: number, limits: Float64Array): void {
+  #loadBasics(functionIndex: number, arrivedAtUs: number, runUs: number): void {
     const { record } = this;
-    record.memoryBytesLimit = this.#memoryBytes ?? (limits[at] as number);
-    const peaks = this.#trace.columns.memoryBytesPeak;
-    record.memoryBytesPeak = peaks === undefined ? record.memoryBytesLimit : (peaks[at] as number);
+    this.functionIndex = functionIndex;
+    record.functionName = this.#head.functionNames[functionIndex] as string;
+    record.arrivedAtUs = arrivedAtUs;
+    record.queueUs = 0;
+    record.startupUs = 0;
+    record.runUs = runUs;
+    // A trace without processor time is of functions that compute all the time.
+    record.cpuUs = runUs;
+    record.outcome = 'ok';
+    record.httpStatus = STATUS_OK;
+    record.warmth = 'warm';
+  }
+
+  #loadKept({ functionIndex, arrivedAtUs, runUs }: KeptArrival): void {
+    this.#loadBasics(functionIndex, arrivedAtUs, runUs);
+    // One value for all arrivals, as streams have it.
+    const { columns } = this.#head;
+    if (columns.memoryBytesLimit !== undefined) this.#loadMemory(0, columns);
+  }
+
+  #loadMemory(place: number, { memoryBytesLimit, memoryBytesPeak }: OptionalColumns): void {
+    const { record } = this;
+    record.memoryBytesLimit = this.#memoryBytes ?? (memoryBytesLimit?.[place] as number);
+    record.memoryBytesPeak =
+      memoryBytesPeak === undefined ? record.memoryBytesLimit : (memoryBytesPeak[place] as number);
   }
 
   /** What only an export of executions knows; its columns come together. */
-  #loadExport(at: number): void {
+  #loadExport(at: number, columns: OptionalColumns): void {
     const { record } = this;
-    const { columns, versions } = this.#trace;
+    const { versions } = this.#head;
     record.version = versions[columns.versionIndex?.[at] ?? 0] ?? '';
     record.bytesIn = columns.bytesIn?.[at] ?? 0;
     record.bytesOut = columns.bytesOut?.[at] ?? 0;
@@ -87,9 +174,9 @@ export class Arrivals {
 
 const outcomeAt = (index: number | undefined): Outcome => OUTCOMES[index ?? 0] ?? 'ok';
 
-/** The warmth that a trace states for an arrival; null when it states none. */
-export function statedWarmth(trace: Trace, at: number): Warmth | null {
-  const index = trace.columns.warmthIndex?.[at];
+/** The warmth that a whole trace states for an arrival; null when it states none. */
+export function statedWarmth(columns: OptionalColumns, at: number): Warmth | null {
+  const index = columns.warmthIndex?.[at];
   return index === undefined ? null : (WARMTHS[index] ?? null);
 }
 

@@ -25,7 +25,7 @@ export interface ContainersSettings {
 export function containersPlatform(settings: ContainersSettings): Platform {
   const { requestsAtOnce, vcpus, targetShare, minInstances, maxInstances, coldStartUs } = settings;
   return {
-    run: (trace, sink, progress) => {
+    begin: (head, sink) => {
       const fleet = {
         ...settings,
         // With fewer places than processors each request has one of its own.
@@ -39,7 +39,7 @@ export function containersPlatform(settings: ContainersSettings): Platform {
         isOnDemand: true,
         autoscaler: minInstances === maxInstances ? null : new Kpa(requestsAtOnce * targetShare),
       } as const;
-      return new FleetReplay(trace, fleet, sink, new RandomStream(0, 'routing')).run(progress);
+      return new FleetReplay(head, fleet, sink, new RandomStream(0, 'routing'));
     },
   };
 }

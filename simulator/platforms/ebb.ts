@@ -2,9 +2,9 @@
  * Ebb's own host: a fresh instance for every request on N machines, each with its workers and its bounded queue, by
  * the host's own decisions. Nothing is kept warm; the machines are always on.
  */
-import type { Trace } from '../traces/trace.ts';
+import type { ArrivalPiece } from '../traces/trace.ts';
 import { Arrivals, type MutableRecord, refuse } from './arrivals.ts';
-import { type Platform, type PlatformTotals, PROGRESS_STEP, type Sink } from './platform.ts';
+import type { Platform, PlatformTotals, Replay, ReplayHead, Sink } from './platform.ts';
 import { QUEUE_FULL, QUEUE_TIMEOUT, Servers } from './servers.ts';
 
 export interface EbbSettings {
@@ -34,31 +34,36 @@ function cutOff(record: MutableRecord, timeLimitUs: number): void {
   record.httpStatus = GATEWAY_TIMEOUT;
 }
 
-class Replay {
-  readonly #trace: Trace;
+class EbbReplay implements Replay {
+  readonly #head: ReplayHead;
   readonly #settings: EbbSettings;
+  readonly #sink: Sink;
   readonly #arrivals: Arrivals;
   readonly #machines: readonly Servers[];
   #next = 0;
   #lastUs: number;
 
-  constructor(trace: Trace, settings: EbbSettings) {
+  constructor(head: ReplayHead, settings: EbbSettings, sink: Sink) {
     const { machines, workers, queueLimit, queueTimeoutUs, memoryBytes } = settings;
-    this.#trace = trace;
+    this.#head = head;
     this.#settings = settings;
-    this.#arrivals = new Arrivals(trace, memoryBytes);
+    this.#sink = sink;
+    this.#arrivals = new Arrivals(head, memoryBytes);
     this.#machines = Array.from({ length: machines }, () => new Servers(workers, queueLimit, queueTimeoutUs));
-    this.#lastUs = trace.arrivedAtUs[trace.count - 1] as number;
+    this.#lastUs = head.firstUs;
   }
 
-  run(sink: Sink, progress: (arrivals: number) => void): PlatformTotals {
-    const { count, functionIndex, arrivedAtUs } = this.#trace;
-    for (let at = 0; at < count; at++) {
-      if ((at & (PROGRESS_STEP - 1)) === 0) progress(at);
-      sink.execution(this.#request(at), functionIndex[at] as number);
+  feed(piece: ArrivalPiece, from: number, to: number): void {
+    const arrivals = this.#arrivals;
+    const first = arrivals.enter(piece);
+    for (let at = first + from; at < first + to; at++) {
+      this.#sink.execution(this.#request(at), arrivals.functionIndex);
     }
-    const firstUs = arrivedAtUs[0] as number;
-    for (const _ of this.#machines) sink.instance(firstUs, this.#lastUs);
+    arrivals.leave();
+  }
+
+  finish(): PlatformTotals {
+    for (const _ of this.#machines) this.#sink.instance(this.#head.firstUs, this.#lastUs);
     return { instancesPeak: this.#machines.length, instancesPeakByFunction: null };
   }
 
@@ -68,6 +73,7 @@ class Replay {
     // A plain load balancer: the machines in turn, whatever they are doing.
     const machine = this.#machines[this.#next] as Servers;
     this.#next = (this.#next + 1) % this.#machines.length;
+    this.#noteEnd(record.arrivedAtUs);
     const startUs = machine.startOf(record.arrivedAtUs);
     if (startUs === QUEUE_FULL) return refuse(record, UNAVAILABLE);
     if (startUs === QUEUE_TIMEOUT) {
@@ -76,17 +82,21 @@ class Replay {
       return record;
     }
     record.queueUs = startUs - record.arrivedAtUs;
-    record.startupUs = freshUs === 'trace' ? (this.#trace.columns.startupUs?.[at] ?? 0) : freshUs;
+    record.startupUs = freshUs === 'trace' ? (this.#head.columns.startupUs?.[at] ?? 0) : freshUs;
     // The code is compiled once for all; only the instance is new.
     record.warmth = 'cached';
     if (record.startupUs + record.runUs > timeLimitUs) cutOff(record, timeLimitUs);
     const endUs = startUs + record.startupUs + record.runUs;
     machine.occupy(endUs);
-    if (endUs > this.#lastUs) this.#lastUs = endUs;
+    this.#noteEnd(endUs);
     return record;
+  }
+
+  #noteEnd(endUs: number): void {
+    if (endUs > this.#lastUs) this.#lastUs = endUs;
   }
 }
 
 export function ebbPlatform(settings: EbbSettings): Platform {
-  return { run: (trace, sink, progress) => new Replay(trace, settings).run(sink, progress) };
+  return { begin: (head, sink) => new EbbReplay(head, settings, sink) };
 }

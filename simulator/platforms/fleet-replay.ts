@@ -6,7 +6,7 @@ import { type AdmissionState, admit } from '../../metering/policy.ts';
 import { EventQueue } from '../kernel/event-queue.ts';
 import { Fifo } from '../kernel/fifo.ts';
 import type { RandomStream } from '../kernel/random.ts';
-import type { Trace } from '../traces/trace.ts';
+import type { ArrivalPiece } from '../traces/trace.ts';
 import { Fleet } from './fleet.ts';
 import type { FleetInstance } from './fleet-instance.ts';
 import type { FleetMeter } from './fleet-meter.ts';
@@ -14,7 +14,7 @@ import { FleetPeriods } from './fleet-periods.ts';
 import { FleetRecords } from './fleet-records.ts';
 import type { FleetSettings } from './fleet-settings.ts';
 import { FleetTakings } from './fleet-takings.ts';
-import { type PlatformTotals, PROGRESS_STEP, type Sink } from './platform.ts';
+import type { PlatformTotals, Replay, ReplayHead, Sink } from './platform.ts';
 import type { Spot } from './spot.ts';
 
 // Kinds of events, in the low bits of a payload; the slot of an instance is above them.
@@ -26,8 +26,7 @@ const WARM = 3;
 const TICK = 4;
 const DECIDE = 5;
 
-export class FleetReplay {
-  readonly #trace: Trace;
+export class FleetReplay implements Replay {
   readonly #settings: FleetSettings;
   readonly #sink: Sink;
   readonly #records: FleetRecords;
@@ -48,43 +47,46 @@ export class FleetReplay {
 
   /** @param spot of these settings; null for machines that nobody takes. */
   constructor(
-    trace: Trace,
+    head: ReplayHead,
     settings: FleetSettings,
     sink: Sink,
     routing: RandomStream,
     spot: Spot | null = null,
   ) {
     const { queueLimit, memoryBytes, autoscaler, requestsAtOnce, processors } = settings;
-    this.#trace = trace;
     this.#settings = settings;
     this.#sink = sink;
     this.#isShared = requestsAtOnce > processors;
-    this.#records = new FleetRecords(trace, sink, memoryBytes, this.#isShared || spot !== null);
+    this.#records = new FleetRecords(head, sink, memoryBytes);
     this.#fleet = new Fleet(settings, routing, (instance) => this.#ended(instance));
     const start = (nowUs: number, isKept: boolean) => this.#start(nowUs, settings.bootUs, isKept);
     const lose = (at: number, nowUs: number) => this.#lose(at, nowUs);
     this.#takings = spot === null ? null : new FleetTakings(spot, this.#fleet, { start, lose });
     this.#state = { running: 0, concurrencyLimit: 1, queued: 0, queueLimit };
-    const firstUs = trace.arrivedAtUs[0] as number;
+    const { firstUs } = head;
     this.#firstUs = firstUs;
     this.#nowUs = firstUs;
-    this.#lastUs = trace.arrivedAtUs[trace.count - 1] as number;
+    this.#lastUs = firstUs;
     this.#periods = autoscaler === null ? null : new FleetPeriods(autoscaler, settings, firstUs);
     this.#meter = this.#periods?.meter ?? null;
     for (let instance = 0; instance < settings.minInstances; instance++) this.#start(firstUs, 0, true);
     if (autoscaler !== null) this.#events.push(firstUs + autoscaler.periodUs, TICK);
   }
 
-  run(progress: (arrivals: number) => void): PlatformTotals {
-    const { count, arrivedAtUs } = this.#trace;
-    const { isOnDemand } = this.#settings;
-    for (let at = 0; at < count; at++) {
-      if ((at & (PROGRESS_STEP - 1)) === 0) progress(at);
-      const nowUs = arrivedAtUs[at] as number;
+  feed(piece: ArrivalPiece, from: number, to: number): void {
+    const { arrivedAtUs } = piece;
+    const first = this.#records.enter(piece);
+    for (let place = from; place < to; place++) {
+      const nowUs = arrivedAtUs[place] as number;
       if (this.#takings === null) while (this.#events.nextKey <= nowUs) this.#event();
       else while (this.#nextUs <= nowUs) this.#next();
-      this.#arrive(at, nowUs);
+      this.#arrive(first + place, nowUs);
     }
+    this.#records.leave();
+  }
+
+  finish(): PlatformTotals {
+    const { isOnDemand } = this.#settings;
     const mayGoOn = (): boolean => isOnDemand && this.#periods?.isResting === false;
     while (this.#inFlight > 0 || this.#retryUs < Number.POSITIVE_INFINITY || mayGoOn()) this.#next();
     this.#nowUs = this.#lastUs;
@@ -134,10 +136,12 @@ export class FleetReplay {
         return;
       case 'queue':
         this.#inFlight++;
+        this.#records.hold(at);
         queue.push(at);
         return;
       case 'reject':
-        if (this.#takings?.isTriedAgain(at, nowUs) !== true) this.#records.refused(at);
+        if (this.#takings?.isTriedAgain(at, nowUs) === true) this.#records.hold(at);
+        else this.#records.refused(at);
     }
   }
 
@@ -162,6 +166,7 @@ export class FleetReplay {
     }
     this.#push(endUs, instance, END);
     this.#records.served(at, record, waitUs, startupUs);
+    this.#takings?.settled(at);
     this.#meter?.ended(waitUs + record.runUs);
     if (endUs > this.#lastUs) this.#lastUs = endUs;
   }
@@ -213,6 +218,7 @@ export class FleetReplay {
       this.#inFlight--;
       this.#fleet.finish(instance, nowUs);
       const latencyUs = this.#records.ended(at, nowUs);
+      this.#takings?.settled(at);
       this.#meter?.ended(latencyUs);
     }
     if (nowUs > this.#lastUs) this.#lastUs = nowUs;
@@ -259,7 +265,8 @@ export class FleetReplay {
   /** Its machine was taken: the client tries again, or it has failed. */
   #lose(at: number, nowUs: number): void {
     this.#inFlight--;
-    if (this.#takings?.isTriedAgain(at, nowUs) !== true) this.#records.lost(at, nowUs);
+    if (this.#takings?.isTriedAgain(at, nowUs) === true) this.#records.forget(at);
+    else this.#records.lost(at, nowUs);
   }
 
   #tick(periods: FleetPeriods, nowUs: number): void {

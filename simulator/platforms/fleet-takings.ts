@@ -58,7 +58,14 @@ export class FleetTakings {
 
   /** An attempt was refused or lost; whether its client will try again. */
   isTriedAgain(at: number, nowUs: number): boolean {
-    return this.#spot.retries.refused(at, nowUs);
+    if (this.#spot.retries.refused(at, nowUs)) return true;
+    this.settled(at);
+    return false;
+  }
+
+  /** It was served, or nobody tries it again. */
+  settled(at: number): void {
+    this.#spot.retries.settled(at);
   }
 
   /** Whether nothing is billed for a machine that ends now. */

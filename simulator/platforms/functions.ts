@@ -4,13 +4,13 @@
  * and a client may try again.
  */
 import { RandomStream } from '../kernel/random.ts';
-import type { Trace } from '../traces/trace.ts';
+import type { ArrivalPiece } from '../traces/trace.ts';
 import { Arrivals, MEMORY_BYTES_DEFAULT, type MutableRecord, refuse, statedWarmth } from './arrivals.ts';
 import { Instances, type Pick } from './instances.ts';
 import { HybridRetention } from './keep-alive/hybrid.ts';
 import { MemoryCap } from './keep-alive/memory-cap.ts';
 import { type KeepAlive, type KeepAliveSettings, keepAlive } from './keep-alive/policy.ts';
-import { type Platform, type PlatformTotals, PROGRESS_STEP, type Sink } from './platform.ts';
+import type { Platform, PlatformTotals, Replay, ReplayHead, Sink } from './platform.ts';
 import { Provisioned, type ProvisionedStep } from './provisioned.ts';
 import { Retries, type RetrySettings } from './retries.ts';
 import { StartRamp } from './start-ramp.ts';
@@ -49,8 +49,8 @@ const TOO_MANY_REQUESTS = 429;
 const NO_RETRY: RetrySettings = { attemptsMax: 1, backoffUs: 0 };
 
 /** One replay: requests in the order in which they reach the platform. */
-class Replay {
-  readonly #trace: Trace;
+class FunctionsReplay implements Replay {
+  readonly #head: ReplayHead;
   readonly #settings: FunctionsSettings;
   readonly #maxPerFunction: number;
   readonly #sink: Sink;
@@ -63,19 +63,21 @@ class Replay {
   /** A fresh instance for every request. */
   readonly #isFresh: boolean;
   readonly #provisioned: Provisioned | null;
-  /** How long each request waits before it reaches the platform; undefined when none does. */
+  /** How long each request waits before it reaches the platform; undefined when none does. Of whole traces alone. */
   readonly #queueUs: Float64Array | undefined;
+  /** Then, in which order requests reach it. */
+  #order: Uint32Array | null = null;
   #lastUs: number;
 
-  constructor(trace: Trace, settings: FunctionsSettings, sink: Sink) {
+  constructor(head: ReplayHead, settings: FunctionsSettings, sink: Sink) {
     const { keepAliveUs, pick, memoryBytes, seed = 0, rampPer10S, retry = NO_RETRY } = settings;
-    const functions = trace.functionNames.length;
-    this.#trace = trace;
-    this.#lastUs = trace.arrivedAtUs[trace.count - 1] as number;
+    const functions = head.functionNames.length;
+    this.#head = head;
+    this.#lastUs = head.firstUs;
     this.#settings = settings;
     this.#maxPerFunction = settings.maxPerFunction ?? Number.POSITIVE_INFINITY;
     this.#sink = sink;
-    this.#arrivals = new Arrivals(trace, memoryBytes);
+    this.#arrivals = new Arrivals(head, memoryBytes);
     const kept: KeepAlive =
       settings.keepAlive === undefined
         ? keepAliveUs
@@ -87,26 +89,34 @@ class Replay {
       sink.instance(started, ended);
     });
     this.#ramp = rampPer10S === undefined ? null : new StartRamp(functions, rampPer10S);
-    this.#retries = new Retries(retry, trace.count, new RandomStream(seed, 'retries'));
+    this.#retries = new Retries(retry, new RandomStream(seed, 'retries'));
     this.#provisioned = this.#provision();
     // A fresh instance for every request with the trace's own start-up is the rule of the host that wrote the
     // trace, so the waiting that the host's limits caused is kept as well.
     this.#isFresh = kept === 0;
     const isHostsOwn = settings.coldStartUs === 'trace' && this.#isFresh;
-    this.#queueUs = isHostsOwn ? trace.columns.queueUs : undefined;
+    this.#queueUs = isHostsOwn ? head.columns.queueUs : undefined;
   }
 
-  run(progress: (arrivals: number) => void): PlatformTotals {
-    const { count } = this.#trace;
+  feed(piece: ArrivalPiece, from: number, to: number): void {
+    const arrivals = this.#arrivals;
     const retries = this.#retries;
-    const order = this.#queueUs === undefined ? null : orderOfStarts(this.#trace, this.#queueUs);
-    for (let next = 0; next < count; next++) {
-      if ((next & (PROGRESS_STEP - 1)) === 0) progress(next);
-      const at = order === null ? next : (order[next] as number);
-      const nowUs = (this.#trace.arrivedAtUs[at] as number) + (this.#queueUs?.[at] ?? 0);
+    const first = arrivals.enter(piece);
+    if (this.#queueUs !== undefined) this.#order ??= orderOfStarts(piece, this.#queueUs);
+    const order = this.#order;
+    for (let next = from; next < to; next++) {
+      const place = order === null ? next : (order[next] as number);
+      const arrivedAtUs = piece.arrivedAtUs[place] as number;
+      this.#noteEnd(arrivedAtUs);
+      const nowUs = arrivedAtUs + (this.#queueUs?.[place] ?? 0);
       while (retries.nextUs <= nowUs) this.#retry();
-      this.#request(at, nowUs);
+      this.#request(first + place, nowUs);
     }
+    arrivals.leave();
+  }
+
+  finish(): PlatformTotals {
+    const retries = this.#retries;
     while (retries.nextUs !== Number.POSITIVE_INFINITY) this.#retry();
     // The schedule ends with the last request; instances on demand live out their keep-alive.
     this.#advance(this.#lastUs);
@@ -120,26 +130,27 @@ class Replay {
 
   #retry(): void {
     const nowUs = this.#retries.nextUs;
-    this.#request(this.#retries.take(), nowUs);
+    const at = this.#retries.take();
+    if (this.#request(at, nowUs)) return;
+    this.#retries.settled(at);
+    this.#arrivals.release(at);
   }
 
-  #request(at: number, nowUs: number): void {
+  /** @returns whether it was refused and will come again. */
+  #request(at: number, nowUs: number): boolean {
     const instances = this.#instances;
-    const pool = this.#trace.functionIndex[at] as number;
     const record = this.#arrivals.load(at);
+    const pool = this.#arrivals.functionIndex;
     record.queueUs = nowUs - record.arrivedAtUs;
     this.#advance(nowUs);
     if (this.#provisioned?.run(pool, nowUs, record.runUs, record.cpuUs) === true) {
       this.#noteEnd(nowUs + record.runUs);
       this.#sink.execution(record, pool, true);
-      return;
+      return false;
     }
     let id = instances.takeIdle(pool);
     if (id < 0) {
-      if (!this.#mayStart(record, pool, nowUs)) {
-        this.#refused(record, at, pool, nowUs);
-        return;
-      }
+      if (!this.#mayStart(record, pool, nowUs)) return this.#refused(record, at, pool, nowUs);
       this.#startCold(record, at);
       id = instances.create(pool, nowUs);
       this.#memory?.created(id, record.memoryBytesLimit);
@@ -151,6 +162,7 @@ class Replay {
     instances.occupy(id, endUs);
     this.#noteEnd(endUs);
     this.#sink.execution(record, pool);
+    return false;
   }
 
   /** Whether a new instance may be started; idle ones of others give way for it. */
@@ -163,21 +175,25 @@ class Replay {
     return instances.alive < this.#settings.maxInstances || instances.giveUpIdle(nowUs);
   }
 
-  #refused(record: MutableRecord, at: number, pool: number, nowUs: number): void {
-    if (this.#retries.refused(at, nowUs)) return;
+  #refused(record: MutableRecord, at: number, pool: number, nowUs: number): boolean {
+    if (this.#retries.refused(at, nowUs)) {
+      this.#arrivals.hold(at);
+      return true;
+    }
     this.#sink.execution(refuse(record, TOO_MANY_REQUESTS), pool);
+    return false;
   }
 
   #startupUs(at: number): number {
     const { coldStartUs } = this.#settings;
-    return coldStartUs === 'trace' ? (this.#trace.columns.startupUs?.[at] ?? 0) : coldStartUs;
+    return coldStartUs === 'trace' ? (this.#head.columns.startupUs?.[at] ?? 0) : coldStartUs;
   }
 
   #startCold(record: MutableRecord, at: number): void {
     record.warmth = 'cold';
     record.startupUs = this.#startupUs(at);
     if (this.#settings.coldStartUs !== 'trace') return;
-    const stated = statedWarmth(this.#trace, at);
+    const stated = statedWarmth(this.#head.columns, at);
     // An instance that this replay had to create was not warm, unless nothing is ever kept and the trace's own
     // word is all there is.
     if (stated !== null && (stated !== 'warm' || this.#isFresh)) record.warmth = stated;
@@ -213,11 +229,10 @@ class Replay {
   #provision(): Provisioned | null {
     const { provisioned, memoryBytes } = this.#settings;
     if (provisioned === undefined) return null;
-    const { functionNames, functionIndex, arrivedAtUs, columns } = this.#trace;
+    const { functionNames, firstUs } = this.#head;
     const memoryOf = (pool: number): number =>
-      memoryBytes ?? columns.memoryBytesLimit?.[functionIndex.indexOf(pool)] ?? MEMORY_BYTES_DEFAULT;
+      memoryBytes ?? this.#head.memoryBytesOf(pool) ?? MEMORY_BYTES_DEFAULT;
     const changed = (pool: number, change: 1 | -1): void => this.#instances.countOther(pool, change);
-    const firstUs = arrivedAtUs[0] as number;
     return new Provisioned(provisioned, functionNames.length, firstUs, this.#sink, changed, memoryOf);
   }
 
@@ -227,12 +242,12 @@ class Replay {
 }
 
 /** Indexes by (start, order of arrival). */
-function orderOfStarts(trace: Trace, queueUs: Float64Array): Uint32Array {
-  const startsUs = trace.arrivedAtUs.map((arrivedAtUs, at) => arrivedAtUs + (queueUs[at] as number));
+function orderOfStarts({ arrivedAtUs }: ArrivalPiece, queueUs: Float64Array): Uint32Array {
+  const startsUs = arrivedAtUs.map((atUs, at) => atUs + (queueUs[at] as number));
   const order = Uint32Array.from(startsUs, (_, at) => at);
   return order.sort((a, b) => (startsUs[a] as number) - (startsUs[b] as number) || a - b);
 }
 
 export function functionsPlatform(settings: FunctionsSettings): Platform {
-  return { run: (trace, sink, progress) => new Replay(trace, settings, sink).run(progress) };
+  return { begin: (head, sink) => new FunctionsReplay(head, settings, sink) };
 }

@@ -26,7 +26,14 @@ const NOT_IDLE = -1;
 const CAPACITY_MIN = 1024;
 const VARIES = -1;
 
-/** Instances have ids in the order of their creation; pools are numbered as the functions are. */
+/** Stale entries that are left in a queue at most, beside as many again as it needs. */
+const STALE_MAX = 1024;
+
+/**
+ * An instance's id is free for another one when it has ended, so there are as many as ever live at once; pools are
+ * numbered as the functions are. Queues keep entries of instances that were used or ended since, and are cleaned of
+ * them when they are mostly stale: memory does not grow with the trace.
+ */
 export class Instances {
   /** The same for all, or VARIES. */
   readonly #keepAliveUs: number;
@@ -43,6 +50,10 @@ export class Instances {
   readonly #expiries = new EventQueue();
   #idleShifted = 0;
   #created = 0;
+  #released = 0;
+  #ids = 0;
+  readonly #freeIds: number[] = [];
+  readonly #idleByPool: Int32Array;
   #alive = 0;
   #peak = 0;
   #startedAtUs = new Float64Array(CAPACITY_MIN);
@@ -51,6 +62,10 @@ export class Instances {
   /** Which entry of the idle queue is an instance's own; older entries of it are stale. */
   #idleEntry = new Float64Array(CAPACITY_MIN);
   #idleUntilUs = new Float64Array(CAPACITY_MIN);
+  /** Which of all instances it is, in the order of their creation. */
+  #number = new Float64Array(CAPACITY_MIN);
+  /** The key of its entry in the pool's heap; others of it are stale. */
+  #heapKey = new Float64Array(CAPACITY_MIN);
 
   /** @param keepAlive microseconds, or who decides. */
   constructor(pools: number, keepAlive: number | Retention, pick: Pick, ended: LifeEnded) {
@@ -60,6 +75,7 @@ export class Instances {
     this.#ended = ended;
     this.#pools = new Array(pools);
     this.#aliveByPool = new Int32Array(pools);
+    this.#idleByPool = new Int32Array(pools);
     this.#peakByPool = new Int32Array(pools);
   }
 
@@ -108,9 +124,10 @@ export class Instances {
   takeIdle(pool: number): number {
     const heap = this.#pools[pool];
     while (heap !== undefined && heap.length > 0) {
+      const key = heap.nextKey;
       const id = heap.pop();
-      if (this.#idleEntry[id] === NOT_IDLE) continue;
-      this.#idleEntry[id] = NOT_IDLE;
+      if (!this.#isCurrent(id, key)) continue;
+      this.#noLongerIdle(id, pool);
       return id;
     }
     return -1;
@@ -150,8 +167,9 @@ export class Instances {
   }
 
   create(pool: number, nowUs: number): number {
-    const id = this.#created++;
+    const id = this.#freeIds.pop() ?? this.#ids++;
     if (id === this.#startedAtUs.length) this.#grow();
+    this.#number[id] = this.#created++;
     this.#startedAtUs[id] = nowUs;
     this.#poolOf[id] = pool;
     this.#idleEntry[id] = NOT_IDLE;
@@ -174,19 +192,64 @@ export class Instances {
       this.#end(id, freeAtUs);
       return;
     }
-    if (this.#retention !== null && keepAliveUs !== Number.POSITIVE_INFINITY) {
+    if (this.#retention !== null) {
       this.#idleUntilUs[id] = freeAtUs + keepAliveUs;
-      this.#expiries.push(freeAtUs + keepAliveUs, id);
+      if (keepAliveUs !== Number.POSITIVE_INFINITY) this.#expiries.push(freeAtUs + keepAliveUs, id);
     }
-    const entry = this.#idleShifted + this.#idle.length;
-    this.#idleEntry[id] = entry;
+    if (this.#idle.length > 4 * this.#alive + STALE_MAX) this.#cleanIdle();
+    this.#idleEntry[id] = this.#idleShifted + this.#idle.length;
     this.#idle.push(id);
+    this.#offer(id, pool);
+  }
+
+  /** Puts an idle instance into its pool's heap. */
+  #offer(id: number, pool: number): void {
+    const idle = (this.#idleByPool[pool] as number) + 1;
+    this.#idleByPool[pool] = idle;
+    const number = this.#number[id] as number;
+    const key = this.#pick === 'newest' ? -number : this.#pick === 'oldest' ? number : this.#released++;
+    this.#heapKey[id] = key;
     let heap = this.#pools[pool];
-    if (heap === undefined) {
-      heap = new EventQueue();
+    if (heap === undefined || heap.length > 2 * idle + STALE_MAX) {
+      heap = this.#cleaned(heap);
       this.#pools[pool] = heap;
     }
-    heap.push(this.#pick === 'newest' ? -id : this.#pick === 'oldest' ? id : entry, id);
+    heap.push(key, id);
+  }
+
+  /** Whether an entry of a pool's heap says what still holds. */
+  #isCurrent(id: number, key: number): boolean {
+    return this.#idleEntry[id] !== NOT_IDLE && this.#heapKey[id] === key;
+  }
+
+  #noLongerIdle(id: number, pool: number): void {
+    this.#idleEntry[id] = NOT_IDLE;
+    this.#idleByPool[pool] = (this.#idleByPool[pool] as number) - 1;
+  }
+
+  /** The heap without stale entries. */
+  #cleaned(heap: EventQueue | undefined): EventQueue {
+    const clean = new EventQueue();
+    while (heap !== undefined && heap.length > 0) {
+      const key = heap.nextKey;
+      const id = heap.pop();
+      if (this.#isCurrent(id, key)) clean.push(key, id);
+    }
+    return clean;
+  }
+
+  /** Takes stale entries out of the idle queue. */
+  #cleanIdle(): void {
+    const idle = this.#idle;
+    const from = this.#idleShifted;
+    const { length } = idle;
+    this.#idleShifted = from + length;
+    for (let place = from; place < from + length; place++) {
+      const id = idle.shift();
+      if (this.#idleEntry[id] !== place) continue;
+      this.#idleEntry[id] = this.#idleShifted + idle.length - (from + length - place - 1);
+      idle.push(id);
+    }
   }
 
   /** Entries of instances that were used since, or are gone, are stale: they no longer end then. */
@@ -210,11 +273,13 @@ export class Instances {
   }
 
   #end(id: number, atUs: number): void {
-    this.#idleEntry[id] = NOT_IDLE;
-    this.#alive--;
     const pool = this.#poolOf[id] as number;
+    // One that is not kept at all ends without having been idle.
+    if (this.#idleEntry[id] !== NOT_IDLE) this.#noLongerIdle(id, pool);
+    this.#alive--;
     this.#aliveByPool[pool] = (this.#aliveByPool[pool] as number) - 1;
     this.#ended(this.#startedAtUs[id] as number, atUs, id, pool);
+    this.#freeIds.push(id);
   }
 
   #notePeaks(pool: number): void {
@@ -234,6 +299,8 @@ export class Instances {
     this.#freeAtUs = times(this.#freeAtUs);
     this.#idleEntry = times(this.#idleEntry);
     this.#idleUntilUs = times(this.#idleUntilUs);
+    this.#number = times(this.#number);
+    this.#heapKey = times(this.#heapKey);
     const poolOf = new Int32Array(room);
     poolOf.set(this.#poolOf);
     this.#poolOf = poolOf;

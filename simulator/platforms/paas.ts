@@ -30,7 +30,7 @@ export interface PaasSettings {
 export function paasPlatform(settings: PaasSettings): Platform {
   const { requestsAtOnce, minInstances, maxInstances, scaling, seed } = settings;
   return {
-    run: (trace, sink, progress) => {
+    begin: (head, sink) => {
       const fleet = {
         ...settings,
         processors: requestsAtOnce,
@@ -41,7 +41,7 @@ export function paasPlatform(settings: PaasSettings): Platform {
         isOnDemand: false,
         autoscaler: minInstances === maxInstances ? null : paasAutoscaler({ ...scaling, requestsAtOnce }),
       } as const;
-      return new FleetReplay(trace, fleet, sink, new RandomStream(seed, 'routing')).run(progress);
+      return new FleetReplay(head, fleet, sink, new RandomStream(seed, 'routing'));
     },
   };
 }

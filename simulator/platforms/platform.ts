@@ -3,7 +3,7 @@
  * platform decides who waits, who starts where and who is refused; it knows no money and no report.
  */
 import type { ExecutionRecord } from '../../metering/execution.ts';
-import type { Trace } from '../traces/trace.ts';
+import type { ArrivalPiece, OptionalColumns } from '../traces/trace.ts';
 
 export const PLATFORM_NAMES = ['functions', 'vm', 'paas', 'vm-group', 'containers', 'ebb'] as const;
 export type PlatformName = (typeof PLATFORM_NAMES)[number];
@@ -54,10 +54,30 @@ export interface PlatformTotals {
   readonly lost?: number;
 }
 
-/** Replays a whole trace. `progress` is called every PROGRESS_STEP arrivals and may throw to stop the replay. */
-export interface Platform {
-  run(trace: Trace, sink: Sink, progress: (arrivals: number) => void): PlatformTotals;
+/** What a replay knows of its trace before the first request. */
+export interface ReplayHead {
+  readonly functionNames: readonly string[];
+  readonly versions: readonly string[];
+  readonly columns: OptionalColumns;
+  /** Whether the one piece that comes is the whole trace, so that its arrivals stay where they are. */
+  readonly isWhole: boolean;
+  /** The first arrival. */
+  readonly firstUs: number;
+  /** What the trace says of a function's configured memory. */
+  memoryBytesOf(functionIndex: number): number | undefined;
 }
 
-/** A power of two: a replay reports after each such number of arrivals. */
-export const PROGRESS_STEP = 8192;
+/** One replay, from the first request on. */
+export interface Replay {
+  /**
+   * Takes the requests of a piece from the place `from` to before `to`, going on where the last call ended. A piece that
+   * is not the whole trace is taken at once, and may be overwritten afterwards.
+   */
+  feed(piece: ArrivalPiece, from: number, to: number): void;
+  /** Nothing arrives any more: what is under way comes to its end. */
+  finish(): PlatformTotals;
+}
+
+export interface Platform {
+  begin(head: ReplayHead, sink: Sink): Replay;
+}

@@ -16,15 +16,14 @@ export class Retries {
   readonly #settings: RetrySettings;
   readonly #random: RandomStream;
   readonly #queue = new EventQueue();
-  readonly #attempts: Uint8Array;
+  /** Of the requests that will come again. */
+  readonly #attempts = new Map<number, number>();
   #throttled = 0;
   #retried = 0;
 
-  /** @param requests how many there are. */
-  constructor(settings: RetrySettings, requests: number, random: RandomStream) {
+  constructor(settings: RetrySettings, random: RandomStream) {
     this.#settings = settings;
     this.#random = random;
-    this.#attempts = new Uint8Array(settings.attemptsMax > 1 ? requests : 0);
   }
 
   /** Attempts that were refused. */
@@ -47,14 +46,19 @@ export class Retries {
     return this.#queue.pop();
   }
 
+  /** A request that came again was let in: its attempts count no more. */
+  settled(at: number): void {
+    this.#attempts.delete(at);
+  }
+
   /** An attempt was refused; false when it was the last one. */
   refused(at: number, nowUs: number): boolean {
     this.#throttled++;
     const { attemptsMax, backoffUs } = this.#settings;
     if (attemptsMax <= 1) return false;
-    const attempts = (this.#attempts[at] as number) + 1;
-    this.#attempts[at] = attempts;
+    const attempts = (this.#attempts.get(at) ?? 0) + 1;
     if (attempts >= attemptsMax) return false;
+    this.#attempts.set(at, attempts);
     this.#retried++;
     const rangeUs = Math.min(BACKOFF_US_MAX, backoffUs * 2 ** (attempts - 1));
     // At least a microsecond, so that a client never meets itself.

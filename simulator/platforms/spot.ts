@@ -35,12 +35,11 @@ export class Spot {
   readonly #settings: SpotSettings;
   readonly #lives: RandomStream;
 
-  /** @param requests how many there are. */
-  constructor(settings: SpotSettings, requests: number) {
+  constructor(settings: SpotSettings) {
     this.#settings = settings;
     this.#lives = new RandomStream(settings.seed, 'spot lives');
     this.replacesAtNotice = settings.replacement === 'at-notice';
-    this.retries = new Retries(settings.retry, requests, new RandomStream(settings.seed, 'spot backoff'));
+    this.retries = new Retries(settings.retry, new RandomStream(settings.seed, 'spot backoff'));
   }
 
   /** When a machine that starts now is taken: at least 1 µs later, perhaps never (Infinity). */
@@ -66,8 +65,8 @@ export class Spot {
 }
 
 /** Of one replay; null for machines on demand. */
-export const spotFor = (settings: SpotSettings | null, requests: number): Spot | null =>
-  settings === null ? null : new Spot(settings, requests);
+export const spotFor = (settings: SpotSettings | null): Spot | null =>
+  settings === null ? null : new Spot(settings);
 
 /** Reads `1800,5400`, seconds above 0, into µs; null when the text is something else. */
 export function parseLives(text: string): readonly number[] | null {

@@ -29,7 +29,7 @@ export interface VmGroupSettings {
 export function vmGroupPlatform(settings: VmGroupSettings): Platform {
   const { cores, requestsAtOnce, minInstances, maxInstances, scaling } = settings;
   return {
-    run: (trace, sink, progress) => {
+    begin: (head, sink) => {
       const fleet = {
         ...settings,
         processors: Math.min(cores, requestsAtOnce),
@@ -39,8 +39,8 @@ export function vmGroupPlatform(settings: VmGroupSettings): Platform {
         isOnDemand: false,
         autoscaler: minInstances === maxInstances ? null : new GroupScaling(scaling),
       } as const;
-      const spot = spotFor(settings.spot, trace.count);
-      return new FleetReplay(trace, fleet, sink, new RandomStream(0, 'routing'), spot).run(progress);
+      const spot = spotFor(settings.spot);
+      return new FleetReplay(head, fleet, sink, new RandomStream(0, 'routing'), spot);
     },
   };
 }

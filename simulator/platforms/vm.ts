@@ -3,10 +3,10 @@
  * all requests at once on a machine share its cores. They are up from the first arrival to the last end.
  */
 import { RandomStream } from '../kernel/random.ts';
-import type { Trace } from '../traces/trace.ts';
+import type { ArrivalPiece } from '../traces/trace.ts';
 import { Arrivals, refuse } from './arrivals.ts';
 import { FleetReplay } from './fleet-replay.ts';
-import { type Platform, type PlatformTotals, PROGRESS_STEP, type Sink } from './platform.ts';
+import type { Platform, PlatformTotals, Replay, ReplayHead, Sink } from './platform.ts';
 import { QUEUE_FULL, Servers } from './servers.ts';
 import { type SpotSettings, spotFor } from './spot.ts';
 
@@ -34,30 +34,58 @@ export interface SingleVmSettings extends VmSettings {
 
 const UNAVAILABLE = 503;
 
-export function vmPlatform(settings: VmSettings): Platform {
-  const { instances, cores, queueLimit, memoryBytes } = settings;
-  const run = (trace: Trace, sink: Sink, progress: (arrivals: number) => void): PlatformTotals => {
-    const arrivals = new Arrivals(trace, memoryBytes);
-    const servers = new Servers(instances * cores, queueLimit);
-    let lastUs = trace.arrivedAtUs[trace.count - 1] as number;
-    for (let at = 0; at < trace.count; at++) {
-      if ((at & (PROGRESS_STEP - 1)) === 0) progress(at);
+class FifoReplay implements Replay {
+  readonly #settings: VmSettings;
+  readonly #sink: Sink;
+  readonly #arrivals: Arrivals;
+  readonly #servers: Servers;
+  readonly #firstUs: number;
+  #lastUs: number;
+
+  constructor(head: ReplayHead, settings: VmSettings, sink: Sink) {
+    const { instances, cores, queueLimit, memoryBytes } = settings;
+    this.#settings = settings;
+    this.#sink = sink;
+    this.#arrivals = new Arrivals(head, memoryBytes);
+    this.#servers = new Servers(instances * cores, queueLimit);
+    this.#firstUs = head.firstUs;
+    this.#lastUs = head.firstUs;
+  }
+
+  feed(piece: ArrivalPiece, from: number, to: number): void {
+    const arrivals = this.#arrivals;
+    const servers = this.#servers;
+    const first = arrivals.enter(piece);
+    for (let at = first + from; at < first + to; at++) {
       const record = arrivals.load(at);
       const startUs = servers.startOf(record.arrivedAtUs);
-      if (startUs === QUEUE_FULL) refuse(record, UNAVAILABLE);
-      else {
+      if (startUs === QUEUE_FULL) {
+        refuse(record, UNAVAILABLE);
+        this.#noteEnd(record.arrivedAtUs);
+      } else {
         record.queueUs = startUs - record.arrivedAtUs;
         const endUs = startUs + record.runUs;
         servers.occupy(endUs);
-        if (endUs > lastUs) lastUs = endUs;
+        this.#noteEnd(endUs);
       }
-      sink.execution(record, trace.functionIndex[at] as number);
+      this.#sink.execution(record, arrivals.functionIndex);
     }
-    const firstUs = trace.arrivedAtUs[0] as number;
-    for (let instance = 0; instance < instances; instance++) sink.instance(firstUs, lastUs);
+    arrivals.leave();
+  }
+
+  finish(): PlatformTotals {
+    const { instances } = this.#settings;
+    for (let instance = 0; instance < instances; instance++) this.#sink.instance(this.#firstUs, this.#lastUs);
     return { instancesPeak: instances, instancesPeakByFunction: null };
-  };
-  return { run };
+  }
+
+  #noteEnd(endUs: number): void {
+    if (endUs > this.#lastUs) this.#lastUs = endUs;
+  }
+}
+
+export function vmPlatform(settings: VmSettings): Platform {
+  return { begin: (head, sink) => new FifoReplay(head, settings, sink) };
 }
 
 /**
@@ -80,9 +108,7 @@ export function singleVmPlatform(settings: SingleVmSettings): Platform {
     autoscaler: null,
   } as const;
   return {
-    run: (trace, sink, progress) => {
-      const spot = spotFor(settings.spot, trace.count);
-      return new FleetReplay(trace, fleet, sink, new RandomStream(0, 'routing'), spot).run(progress);
-    },
+    begin: (head, sink) =>
+      new FleetReplay(head, fleet, sink, new RandomStream(0, 'routing'), spotFor(settings.spot)),
   };
 }

@@ -9,7 +9,7 @@ const GAP = '  ';
 
 const ENGLISH = 'en-US';
 const count = (value: number): string => value.toLocaleString(ENGLISH);
-const fixed = (value: number, places: number): string =>
+export const fixed = (value: number, places: number): string =>
   value.toLocaleString(ENGLISH, { minimumFractionDigits: places, maximumFractionDigits: places });
 const plain = (value: number): string => value.toLocaleString(ENGLISH, { maximumFractionDigits: 9 });
 
@@ -57,7 +57,7 @@ const ROWS: readonly Row[] = [
 ];
 
 /** Lines of equally wide columns: the first set left, the others right. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
+export function aligned(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => (row[column] ?? '').length)),
   );
@@ -118,7 +118,9 @@ function replicationLines({ count: runs, platforms, differences }: Replications)
   return [title, ...aligned([['', ...REPLICATED], ...rows])];
 }
 
-function traceLine({ trace }: SimulationResult): string {
+type OfTrace = Pick<SimulationResult, 'trace'>;
+
+function traceLine({ trace }: OfTrace): string {
   const requests = `${count(trace.arrivals)} request${trace.arrivals === 1 ? '' : 's'}`;
   const functions = `${count(trace.functions)} function${trace.functions === 1 ? '' : 's'}`;
   const skipped =
@@ -127,7 +129,7 @@ function traceLine({ trace }: SimulationResult): string {
 }
 
 /** What was made up, changed or left out before anything was simulated. */
-function remarks({ trace }: SimulationResult): string[] {
+function remarks({ trace }: OfTrace): string[] {
   const bad = trace.skippedBad === 0 ? [] : [`left out: ${count(trace.skippedBad)} bad rows`];
   return [
     ...trace.filled.map((said) => `made up: ${said}`),
@@ -137,10 +139,26 @@ function remarks({ trace }: SimulationResult): string[] {
   ];
 }
 
+/** What was replayed. */
+export const traceLines = (result: OfTrace): string[] => [traceLine(result), ...remarks(result)];
+
+/** Which platforms were stopped before the trace's end, and where. */
+function partialLines({ complete, platforms, replications }: SimulationResult): string[] {
+  if (complete) return [];
+  const cut = platforms.filter((platform) => !platform.complete);
+  const at = cut.map(
+    ({ name, requests, simulatedS }) =>
+      `  ${name}: the first ${count(requests)} requests, ${fixed(simulatedS, 3)} s`,
+  );
+  const title = 'PARTIAL: stopped before the end; figures are of the requests until then';
+  const whole = replications === null ? [] : [`  ${replications.count} replications were complete`];
+  return [title, ...at, ...whole];
+}
+
 /** The whole result as text of at most 110 columns (long names aside), without a line end at its end. */
 export function comparisonTable(result: SimulationResult): string {
   const { platforms } = result;
-  const lines = [traceLine(result), ...remarks(result), ''];
+  const lines = [...traceLines(result), ...partialLines(result), ''];
   for (let from = 0; from < platforms.length; from += BLOCK_COLUMNS) {
     lines.push(...block(platforms.slice(from, from + BLOCK_COLUMNS)), '');
   }

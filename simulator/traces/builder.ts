@@ -4,6 +4,7 @@
  */
 import { CodedError } from '../../metering/errors.ts';
 import type { RandomStream } from '../kernel/random.ts';
+import { sharedFloats, sharedIndexes } from '../kernel/shared-memory.ts';
 import { inOrder, timeOrder } from './order.ts';
 import { CORE_COLUMNS, emptyTrace, OPTIONAL_COLUMNS, type OptionalColumn, type Trace } from './trace.ts';
 
@@ -132,12 +133,16 @@ export class TraceBuilder {
     if (count === 0) throw emptyTrace(this.#name, this.skippedRejected);
     const times = this.#times.subarray(0, count);
     const order = timeOrder(times);
-    const column = (values: Float64Array): Float64Array =>
-      order === null ? values.slice(0, count) : inOrder(values, order);
-    const indexes = this.#functionIndexes.slice(0, count);
+    const column = (values: Float64Array): Float64Array => {
+      if (order !== null) return inOrder(values, order);
+      const kept = sharedFloats(count);
+      kept.set(values.subarray(0, count));
+      return kept;
+    };
+    const indexes = sharedIndexes(count);
     const unsorted = this.#functionIndexes;
-    if (order !== null)
-      for (let at = 0; at < count; at++) indexes[at] = unsorted[order[at] as number] as number;
+    if (order === null) indexes.set(unsorted.subarray(0, count));
+    else for (let at = 0; at < count; at++) indexes[at] = unsorted[order[at] as number] as number;
     return {
       name: this.#name,
       format: this.#format,

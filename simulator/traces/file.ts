@@ -3,7 +3,7 @@
  * that touches a disk.
  */
 import { createReadStream } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { CodedError } from '../../metering/errors.ts';
 import { decompressed } from './compression.ts';
 import { rowFault, shown } from './fault.ts';
@@ -19,6 +19,8 @@ const CHUNK_BYTES = 1_048_576;
 
 export interface ReadControl {
   readonly signal?: AbortSignal | undefined;
+  /** Hears which share of a file has been read, 0 to 1, piece after piece. */
+  readonly onRead?: ((path: string, share: number) => void) | undefined;
 }
 
 function unreadable(path: string, thrown: unknown): CodedError {
@@ -30,11 +32,16 @@ function unreadable(path: string, thrown: unknown): CodedError {
 }
 
 /** Hands a file's bytes on, unpacked if it is compressed. */
-async function feed(path: string, take: (chunk: Uint8Array) => void, { signal }: ReadControl): Promise<void> {
+async function feed(path: string, take: (chunk: Uint8Array) => void, control: ReadControl): Promise<void> {
+  const { signal, onRead } = control;
   try {
-    for await (const chunk of decompressed(path, createReadStream(path, { highWaterMark: CHUNK_BYTES }))) {
+    const { size } = await stat(path);
+    const stream = createReadStream(path, { highWaterMark: CHUNK_BYTES });
+    for await (const chunk of decompressed(path, stream)) {
       if (signal?.aborted) throw new CodedError('interrupted', `reading ${path} was interrupted`);
       take(chunk);
+      // What is no plain file, a pipe for example, has no size.
+      if (size > 0) onRead?.(path, Math.min(1, stream.bytesRead / size));
     }
   } catch (thrown) {
     throw unreadable(path, thrown);

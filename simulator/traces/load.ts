@@ -4,9 +4,11 @@ import { type ReadControl, readServiceTime, readTraceFile, transformTrace } from
 import type { TraceOptions } from './format.ts';
 import { checkOptions } from './options.ts';
 import { SEED_DEFAULT } from './read.ts';
-import type { Trace } from './trace.ts';
+import { sharedTrace } from './shared.ts';
+import { isStream, type Replayable, type Trace } from './trace.ts';
 import { parseSteps } from './transform.ts';
-import { parseWorkload, workloadTrace } from './workload.ts';
+import { parseWorkload } from './workload.ts';
+import { inMemory, workloadStream } from './workload-stream.ts';
 
 export interface WorkloadOptions extends TraceOptions {
   /** A made-up workload instead of a file, for example `poisson:rate=10/s,duration=1h`. */
@@ -24,17 +26,40 @@ const FILE_OPTIONS = [
   'maxBadRows',
 ] as const;
 
+/** A made-up workload of more requests than this is made piece by piece, each time that it is replayed. */
+const IN_MEMORY_MAX = 2 ** 22;
+
 /**
- * Reads or makes up a workload, fills and transforms it.
+ * Reads or makes up a workload, fills and transforms it. All of it is in shared memory.
  * @param file null for a made-up one.
- * @throws CodedError `usage` unless there is either a file or `synthetic`; else as readTraceFile.
+ * @throws CodedError `usage` unless there is either a file or `synthetic`; `trace-too-large`; else as readTraceFile.
  */
 export async function loadWorkload(
   file: string | null,
-  { synthetic, ...options }: WorkloadOptions = {},
+  options: WorkloadOptions = {},
   control: ReadControl = {},
 ): Promise<Trace> {
-  if (file !== null && synthetic === undefined) return readTraceFile(file, options, control);
+  const workload = await openWorkload(file, options, control, Number.POSITIVE_INFINITY);
+  return isStream(workload) ? inMemory(workload) : workload;
+}
+
+/** The stream of a made-up workload, however short. @throws CodedError as `openWorkload`. */
+export const openStream = (options: WorkloadOptions): Promise<Replayable> =>
+  openWorkload(null, options, {}, 0);
+
+/**
+ * The same, but a made-up workload that is long and not transformed stays a stream.
+ * @param inMemoryMax more requests than this are long.
+ */
+export async function openWorkload(
+  file: string | null,
+  { synthetic, ...options }: WorkloadOptions = {},
+  control: ReadControl = {},
+  inMemoryMax = IN_MEMORY_MAX,
+): Promise<Replayable> {
+  if (file !== null && synthetic === undefined) {
+    return sharedTrace(await readTraceFile(file, options, control));
+  }
   if (file !== null || synthetic === undefined) {
     const got = file === null ? 'neither' : 'both';
     throw new CodedError('usage', `synthetic: expected either it or the file of a trace, got ${got}`);
@@ -47,6 +72,10 @@ export async function loadWorkload(
   const workload = parseWorkload(synthetic);
   const serviceTime = await readServiceTime(options, control);
   const { seed = SEED_DEFAULT, traceMemoryMb } = options;
-  const trace = workloadTrace(workload, { seed, serviceTime, memoryMb: traceMemoryMb ?? null });
-  return transformTrace(trace, parseSteps(options.transform), options, serviceTime, control);
+  const stream = workloadStream(workload, { seed, serviceTime, memoryMb: traceMemoryMb ?? null });
+  const steps = parseSteps(options.transform);
+  if (steps.length === 0 && stream.expected > inMemoryMax) return stream;
+  const trace = inMemory(stream);
+  if (steps.length === 0) return trace;
+  return sharedTrace(await transformTrace(trace, steps, options, serviceTime, control));
 }

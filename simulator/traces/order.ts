@@ -2,6 +2,7 @@
  * Puts arrivals in order of time, stable, in memory that grows with their number alone: a radix sort of places by
  * whole microseconds. It knows no trace.
  */
+import { sharedFloats } from '../kernel/shared-memory.ts';
 
 // Eleven bits a pass: 2048 counters stay in the first-level cache, and two weeks of microseconds take four passes.
 const DIGIT_BITS = 11;
@@ -52,9 +53,9 @@ function radixOrder(times: Float64Array, least: number, span: number): Uint32Arr
   return order;
 }
 
-/** The values at these places. */
+/** The values at these places, in memory that threads share. */
 export function inOrder(values: Float64Array, order: Uint32Array): Float64Array {
-  const sorted = new Float64Array(order.length);
+  const sorted = sharedFloats(order.length);
   for (let at = 0; at < order.length; at++) sorted[at] = values[order[at] as number] as number;
   return sorted;
 }

@@ -23,20 +23,29 @@ export type OptionalColumn = (typeof OPTIONAL_COLUMNS)[number];
 /** The columns that every trace has; `functionIndex` counts in `functionNames`. */
 export const CORE_COLUMNS = ['arrivedAtUs', 'runUs', 'functionIndex'] as const;
 
-/** Times are whole microseconds since the Unix epoch or since the trace's own zero. All arrays have `count` entries. */
-export interface Trace {
-  /** The file's name as it was given. */
-  readonly name: string;
-  readonly format: string;
+/** What the trace does not say is absent. `outcomeIndex` and `warmthIndex` count in OUTCOMES and WARMTHS. */
+export type OptionalColumns = Readonly<Partial<Record<OptionalColumn, Float64Array>>>;
+
+/**
+ * Arrivals in order. Times are whole microseconds since the Unix epoch or since the trace's own zero. All arrays have
+ * `count` entries or more.
+ */
+export interface ArrivalPiece {
   readonly count: number;
-  readonly functionNames: readonly string[];
-  readonly versions: readonly string[];
   /** Never falls. Arrivals at the same time keep the file's order. */
   readonly arrivedAtUs: Float64Array;
   readonly runUs: Float64Array;
   readonly functionIndex: Uint32Array;
-  /** What the trace does not say is absent. `outcomeIndex` and `warmthIndex` count in OUTCOMES and WARMTHS. */
-  readonly columns: Readonly<Partial<Record<OptionalColumn, Float64Array>>>;
+  readonly columns: OptionalColumns;
+}
+
+/** What is known of a trace beside its arrivals. */
+export interface TraceAbout {
+  /** The file's name as it was given. */
+  readonly name: string;
+  readonly format: string;
+  readonly functionNames: readonly string[];
+  readonly versions: readonly string[];
   /** Rows of requests that were rejected and never ran: not replayed. */
   readonly skippedRejected: number;
   /** Rows that could not be read and were passed over, as the reader was allowed to. */
@@ -48,6 +57,26 @@ export interface Trace {
   /** The transformations that made this trace from the one that was read, in order. */
   readonly transformed: readonly string[];
 }
+
+/** A trace that is in memory as a whole. */
+export interface Trace extends TraceAbout, ArrivalPiece {}
+
+/** A trace whose arrivals are made one piece after the other; each is gone when the next one comes. */
+export interface TraceStream extends TraceAbout {
+  /** About how many arrivals there will be. */
+  readonly expected: number;
+  /** Of one value each, which is there from the beginning and the same for all arrivals. */
+  readonly columns: Readonly<Partial<Record<'memoryBytesLimit', Float64Array>>>;
+  /**
+   * Makes all arrivals anew, always the same.
+   * @param take gets piece after piece, always in the same arrays, none empty; it answers whether to go on.
+   */
+  emit(take: (piece: ArrivalPiece) => boolean): void;
+}
+
+export type Replayable = Trace | TraceStream;
+
+export const isStream = (trace: Replayable): trace is TraceStream => 'emit' in trace;
 
 /** Latest time: 2^52 µs is the year 2112. A time, two durations and a long queue still add up exactly. */
 export const TIME_US_MAX = 2 ** 52;

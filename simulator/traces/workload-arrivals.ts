@@ -3,21 +3,21 @@
  * drawn at the highest rate and thinned to the rate of their moment (Lewis and Shedler 1979). What users do after
  * a failure, and an attacker's even pace, come on top.
  */
+import { EventQueue } from '../kernel/event-queue.ts';
 import { RandomStream } from '../kernel/random.ts';
 import type { KeyValues } from './quantity.ts';
 
-export interface Arrival {
-  /** Since the workload's beginning. */
-  readonly atUs: number;
-  /** Whether it is to the first function, whatever the shares say. */
-  readonly isFirstFunction: boolean;
-}
+/**
+ * Takes one arrival, `atUs` after the workload's beginning and after all that came before it; answers whether to go on.
+ * @param isFirstFunction whether it is to the first function, whatever the shares say.
+ */
+export type OnArrival = (atUs: number, isFirstFunction: boolean) => boolean;
 
 export interface Arrivals {
   /** About how many there will be. */
   readonly expected: number;
-  /** In any order. */
-  emit(seed: number, onArrival: (arrival: Arrival) => void): void;
+  /** In order of whole microseconds. */
+  emit(seed: number, onArrival: OnArrival): void;
 }
 
 const US_PER_HOUR = 3_600e6;
@@ -25,21 +25,19 @@ const HOURS_PER_DAY = 24;
 const DAYS_PER_WEEK = 7;
 const WEEKDAYS = 5;
 
-const plain = (atUs: number): Arrival => ({ atUs, isFirstFunction: false });
-
 /** A Poisson process whose rate (per microsecond) changes over time and never passes `rateMax`. */
 function emitPoisson(
   seed: number,
   durationUs: number,
   rateMax: number,
   rateAt: (atUs: number) => number,
-  onArrival: (atUs: number) => void,
+  onArrival: (atUs: number) => boolean,
 ): void {
   if (rateMax <= 0) return;
   const gaps = new RandomStream(seed, 'arrivals');
   const thinning = new RandomStream(seed, 'arrivals, thinning');
   for (let atUs = gaps.exponential(1 / rateMax); atUs < durationUs; atUs += gaps.exponential(1 / rateMax)) {
-    if (thinning.uniform() * rateMax < rateAt(atUs)) onArrival(atUs);
+    if (thinning.uniform() * rateMax < rateAt(atUs) && !onArrival(atUs)) return;
   }
 }
 
@@ -52,7 +50,7 @@ function varying(
   return {
     expected: rateMean * durationUs,
     emit: (seed, onArrival) =>
-      emitPoisson(seed, durationUs, rateMax, rateAt, (atUs) => onArrival(plain(atUs))),
+      emitPoisson(seed, durationUs, rateMax, rateAt, (atUs) => onArrival(atUs, false)),
   };
 }
 
@@ -80,7 +78,7 @@ function mmpp(values: KeyValues, durationUs: number): Arrivals {
         }
         return isOn ? burst : rate;
       };
-      emitPoisson(seed, durationUs, Math.max(rate, burst), rateAt, (atUs) => onArrival(plain(atUs)));
+      emitPoisson(seed, durationUs, Math.max(rate, burst), rateAt, (atUs) => onArrival(atUs, false));
     },
   };
 }
@@ -133,16 +131,28 @@ function attack(values: KeyValues, durationUs: number): Arrivals {
   return {
     expected: rate * durationUs + sent,
     emit(seed, onArrival) {
+      let attacks = 0;
+      /** The attacker's requests until then; who comes in the same microsecond comes first. */
+      const attackUntil = (untilUs: number): boolean => {
+        for (; attacks < sent; attacks++) {
+          const atUs = fromUs + attacks / attackRate;
+          if (Math.floor(atUs) >= untilUs) return true;
+          if (!onArrival(atUs, true)) return false;
+        }
+        return true;
+      };
+      let goesOn = true;
       emitPoisson(
         seed,
         durationUs,
         rate,
         () => rate,
-        (atUs) => onArrival(plain(atUs)),
+        (atUs) => {
+          goesOn = attackUntil(Math.floor(atUs)) && onArrival(atUs, false);
+          return goesOn;
+        },
       );
-      for (let index = 0; index < sent; index++) {
-        onArrival({ atUs: fromUs + index / attackRate, isFirstFunction: true });
-      }
+      if (goesOn) attackUntil(Number.POSITIVE_INFINITY);
     },
   };
 }
@@ -161,21 +171,34 @@ function retryStorm(values: KeyValues, durationUs: number): Arrivals {
     expected: rate * durationUs + Math.min(forUs, durationUs) * rate * retries,
     emit(seed, onArrival) {
       const pauses = new RandomStream(seed, 'retry pauses');
+      // Whole microseconds at which somebody tries again: as many at once as wait, whatever the workload's length.
+      const again = new EventQueue();
+      const emitUntil = (untilUs: number): boolean => {
+        while (again.nextKey <= untilUs && again.length > 0) {
+          const atUs = again.nextKey;
+          again.pop();
+          if (!onArrival(atUs, false)) return false;
+        }
+        return true;
+      };
+      let goesOn = true;
       emitPoisson(
         seed,
         durationUs,
         rate,
         () => rate,
         (atUs) => {
-          onArrival(plain(atUs));
+          goesOn = emitUntil(Math.floor(atUs)) && onArrival(atUs, false);
           let sentUs = atUs;
           // Clients spread their pauses by half, up or down, or all would come back at once.
           for (let retry = 0; retry < retries && during(sentUs, fromUs, forUs); retry++) {
             sentUs += pauseUs * 2 ** retry * (0.5 + pauses.uniform());
-            onArrival(plain(sentUs));
+            again.push(Math.floor(sentUs), 0);
           }
+          return goesOn;
         },
       );
+      if (goesOn) emitUntil(Number.POSITIVE_INFINITY);
     },
   };
 }

@@ -1,24 +1,20 @@
 /**
- * Made-up workloads as options write them: `poisson:rate=10/s,duration=1h`. It parses them, and makes the trace of
- * one: arrivals, functions and service times each from a stream of its own, so that none changes another.
+ * Made-up workloads as options write them: `poisson:rate=10/s,duration=1h`. It parses them and makes nothing.
  */
 import { CodedError } from '../../metering/errors.ts';
 import { didYouMean } from '../../metering/nearest.ts';
-import { RandomStream } from '../kernel/random.ts';
-import { ARRIVALS_MAX, TraceBuilder } from './builder.ts';
 import { shown } from './fault.ts';
-import { fillTrace } from './fill.ts';
 import { ONE_FUNCTION } from './function-name.ts';
 import { KeyValues, optionFault, plainNumber } from './quantity.ts';
-import type { ServiceTime } from './service-time.ts';
-import type { Trace } from './trace.ts';
-import { ARRIVAL_KINDS, type Arrival, type ArrivalKind, type Arrivals } from './workload-arrivals.ts';
+import { ARRIVAL_KINDS, type ArrivalKind, type Arrivals } from './workload-arrivals.ts';
 
 const OPTION = 'synthetic';
 const FUNCTIONS_MAX = 100_000;
+/** Arrivals have numbers below 2^31 in the platforms' queues. */
+const STREAMED_MAX = 2 ** 30;
 
 /** A function and its weight among the others. */
-interface Share {
+export interface Share {
   readonly name: string;
   readonly weight: number;
 }
@@ -67,60 +63,12 @@ export function parseWorkload(text: string): Workload {
   const shares = readShares(values, text);
   values.end();
   const expected = arrivals.expected;
-  if (expected > ARRIVALS_MAX) {
+  if (expected > STREAMED_MAX) {
     throw new CodedError(
       'trace-too-large',
-      `${OPTION} ${shown(text)}: expected at most ${ARRIVALS_MAX} requests, got about ${Math.round(expected)}`,
-      { arrivalsMax: ARRIVALS_MAX },
+      `${OPTION} ${shown(text)}: expected at most ${STREAMED_MAX} requests, got about ${Math.round(expected)}`,
+      { arrivalsMax: STREAMED_MAX },
     );
   }
   return { text, kind: kind as ArrivalKind, arrivals, shares };
-}
-
-/** Sums of the weights, to find a function by a uniform draw. */
-function sumsOf(shares: readonly Share[]): Float64Array {
-  let sum = 0;
-  return Float64Array.from(shares, ({ weight }) => {
-    sum += weight;
-    return sum;
-  });
-}
-
-/** The first place whose sum is above the value. */
-function placeOf(sums: Float64Array, value: number): number {
-  let low = 0;
-  let high = sums.length - 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sums[middle] as number) > value) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-export interface WorkloadRules {
-  readonly seed: number;
-  readonly serviceTime: ServiceTime | null;
-  readonly memoryMb: number | null;
-}
-
-/** @throws CodedError `usage` without a service time, `trace-empty` when chance gives no request. */
-export function workloadTrace(workload: Workload, rules: WorkloadRules): Trace {
-  const { text, arrivals, shares } = workload;
-  const builder = new TraceBuilder(`synthetic ${text}`, 'synthetic', []);
-  const { row } = builder;
-  row.runUs = Number.NaN;
-  const functions = new RandomStream(rules.seed, 'functions');
-  const sums = sumsOf(shares);
-  const indexes = shares.map(({ name }) => builder.functionIndex(name));
-  const total = sums.at(-1) as number;
-  arrivals.emit(rules.seed, ({ atUs, isFirstFunction }: Arrival) => {
-    row.arrivedAtUs = Math.floor(atUs);
-    // Drawn for every arrival, so that an attack on one function does not move the others'.
-    const place = placeOf(sums, functions.uniform() * total);
-    row.functionIndex = indexes[isFirstFunction ? 0 : place] as number;
-    builder.add();
-  });
-  builder.filled.push(`arrivedAtUs by ${text}, seed ${rules.seed}`);
-  return fillTrace(builder.finish(), { ...rules, mayIdle: true });
 }

@@ -6,8 +6,13 @@ import { BYTES_PER_MB } from '../../../metering/units.ts';
 import { EventQueue } from '../../kernel/event-queue.ts';
 import type { Retention } from '../instances.ts';
 
+/** Stale entries that are left at most, beside some for each instance. */
+const STALE_MAX = 1024;
+
 export class GreedyDual implements Retention {
-  readonly #idle = new EventQueue();
+  #idle = new EventQueue();
+  /** Empty but while stale entries are taken out. */
+  #current = new EventQueue();
   readonly #frequency: Float64Array;
   readonly #priority = new Map<number, number>();
   /** The priority of the last that gave way, so that those not used since grow old. */
@@ -25,6 +30,7 @@ export class GreedyDual implements Retention {
   }
 
   keepAliveUs(id: number): number {
+    if (this.#idle.length > 4 * this.#priority.size + STALE_MAX) this.#clean();
     this.#idle.push(this.#priority.get(id) ?? this.#clock, id);
     return Number.POSITIVE_INFINITY;
   }
@@ -40,6 +46,16 @@ export class GreedyDual implements Retention {
       return id;
     }
     return -1;
+  }
+
+  /** Takes out entries of instances that were used since, or are gone. */
+  #clean(): void {
+    for (let left = this.#idle.length; left > 0; left--) {
+      const key = this.#idle.nextKey;
+      const id = this.#idle.pop();
+      if (this.#priority.get(id) === key) this.#current.push(key, id);
+    }
+    [this.#idle, this.#current] = [this.#current, this.#idle];
   }
 
   /** An instance has ended; a function without any begins to count anew. */

@@ -1,0 +1,187 @@
+/**
+ * Replays tasks on worker threads. Which thread does what and when has no influence on what comes out: outcomes are kept
+ * by the task's place.
+ */
+import { Worker } from 'node:worker_threads';
+import { CodedError } from '../../metering/errors.ts';
+import type { Planned, ReplayOutcome } from '../replay.ts';
+import type { WorkloadOptions } from '../traces/load.ts';
+import { isStream, type Replayable } from '../traces/trace.ts';
+import {
+  ARRIVALS,
+  CONTROL_WORDS,
+  type FromThread,
+  STOP,
+  type ToThread,
+  type TraceMessage,
+} from './messages.ts';
+
+/** One replay. */
+export interface Task {
+  readonly planned: Planned;
+  /** From 0; tasks come in its order. */
+  readonly replication: number;
+  readonly seed: number;
+}
+
+/** Where the traces come from. */
+export interface Traces {
+  /** A replication's trace, its columns in shared memory; the same object where it is the same trace. */
+  of(replication: number): Promise<Replayable>;
+  /** How a thread makes the stream of a replication by itself. Needed where `of` gives streams. */
+  optionsOf?(replication: number): WorkloadOptions;
+}
+
+export interface Progress {
+  readonly arrivals: number;
+  readonly arrivalsTotal: number;
+  readonly tasks: number;
+  readonly tasksTotal: number;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  readonly control: Int32Array;
+  /** What it has. */
+  trace: Replayable | null;
+  /** The place of its current task; below 0 when it has none. */
+  task: number;
+}
+
+const NONE = -1;
+
+/** The module of a thread: `.ts` in a checkout, `.js` in a package. */
+const ENTRY = new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+
+export class ParallelRun {
+  /** By the task's place; null for those that a stop kept from beginning. Rejects with a CodedError when one fails. */
+  readonly outcomes: Promise<readonly (ReplayOutcome | null)[]>;
+  readonly #tasks: readonly Task[];
+  readonly #traces: Traces;
+  readonly #outcomes: (ReplayOutcome | null)[];
+  readonly #threads: Thread[] = [];
+  readonly #resolve: (outcomes: readonly (ReplayOutcome | null)[]) => void;
+  readonly #reject: (thrown: unknown) => void;
+  #next = 0;
+  #done = 0;
+  #arrivalsDone = 0;
+  #arrivalsEach = 0;
+  #isStopped = false;
+  #isOver = false;
+
+  /** @param threads how many work at most. */
+  constructor(tasks: readonly Task[], traces: Traces, threads: number) {
+    this.#tasks = tasks;
+    this.#traces = traces;
+    this.#outcomes = tasks.map(() => null);
+    const { promise, resolve, reject } = Promise.withResolvers<readonly (ReplayOutcome | null)[]>();
+    this.outcomes = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    for (let thread = 0; thread < Math.min(threads, tasks.length); thread++) this.#start();
+    if (tasks.length === 0) this.#end();
+  }
+
+  get progress(): Progress {
+    let arrivals = this.#arrivalsDone;
+    for (const { task, control } of this.#threads) {
+      if (task !== NONE) arrivals += Atomics.load(control, ARRIVALS);
+    }
+    const tasksTotal = this.#tasks.length;
+    const arrivalsTotal = Math.max(arrivals, this.#arrivalsEach * tasksTotal);
+    return { arrivals, arrivalsTotal, tasks: this.#done, tasksTotal };
+  }
+
+  /** Nothing new begins, and what is under way ends where it is; `outcomes` has it, marked as not complete. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const { control } of this.#threads) Atomics.store(control, STOP, 1);
+  }
+
+  #start(): void {
+    const control = new Int32Array(new SharedArrayBuffer(CONTROL_WORDS * Int32Array.BYTES_PER_ELEMENT));
+    const worker = new Worker(ENTRY, { workerData: control });
+    const thread: Thread = { worker, control, trace: null, task: NONE };
+    this.#threads.push(thread);
+    worker.on('message', (message: FromThread) => this.#heard(thread, message));
+    worker.on('error', (thrown) => this.#fail(lost(String(thrown))));
+    worker.on('exit', (code) => this.#fail(lost(`it ended with code ${code}`)));
+    void this.#give(thread);
+  }
+
+  /** Hands the next task to a thread that has none. */
+  async #give(thread: Thread): Promise<void> {
+    const task = this.#isStopped ? undefined : this.#tasks[this.#next];
+    if (task === undefined) {
+      this.#rest(thread);
+      return;
+    }
+    thread.task = this.#next++;
+    Atomics.store(thread.control, ARRIVALS, 0);
+    try {
+      const { planned, replication, seed } = task;
+      const trace = await this.#traces.of(replication);
+      if (this.#isStopped) this.#rest(thread);
+      if (this.#isStopped || this.#isOver) return;
+      this.#arrivalsEach ||= isStream(trace) ? trace.expected : trace.count;
+      if (trace !== thread.trace) this.#post(thread, this.#traceMessage(trace, replication));
+      thread.trace = trace;
+      this.#post(thread, { kind: 'task', planned, seed });
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+  }
+
+  /** There is nothing more for a thread to do; with the last one all is over. */
+  #rest(thread: Thread): void {
+    thread.task = NONE;
+    if (this.#threads.every(({ task }) => task === NONE)) this.#end();
+  }
+
+  #traceMessage(trace: Replayable, replication: number): TraceMessage {
+    if (!isStream(trace)) return { kind: 'trace', trace };
+    const options = this.#traces.optionsOf?.(replication);
+    if (options === undefined)
+      throw new Error('streams cannot be sent to threads, and nobody says how to make them');
+    return { kind: 'stream', options };
+  }
+
+  #post({ worker }: Thread, message: ToThread): void {
+    worker.postMessage(message);
+  }
+
+  #heard(thread: Thread, message: FromThread): void {
+    if (message.kind === 'failed') {
+      const { code, message: text, details } = message.error;
+      this.#fail(new CodedError(code, text, details));
+      return;
+    }
+    this.#outcomes[thread.task] = message.outcome;
+    this.#arrivalsDone += message.outcome.seen.arrivals;
+    this.#done++;
+    thread.task = NONE;
+    void this.#give(thread);
+  }
+
+  #fail(thrown: unknown): void {
+    if (this.#isOver) return;
+    this.#close();
+    this.#reject(thrown);
+  }
+
+  #end(): void {
+    if (this.#isOver) return;
+    this.#close();
+    this.#resolve(this.#outcomes);
+  }
+
+  #close(): void {
+    this.#isOver = true;
+    for (const { worker } of this.#threads) void worker.terminate();
+  }
+}
+
+/** A thread that ends by itself has failed, most likely for want of memory. */
+function lost(reason: string): CodedError {
+  return new CodedError('internal', `a thread of the simulation was lost: ${reason}`);
+}
