@@ -124,8 +124,12 @@ export class Execution implements RunControl {
     else this.#pauseAtMs ??= performance.now() + PAUSE_MS;
   }
 
-  /** Looks whether the guest has gone on for so long that what it has answered should leave without the rest. */
+  /**
+   * Takes in what a guest that computes has written without a word, and looks whether it has gone on for so long that
+   * what it has answered should leave without the rest.
+   */
   look(nowMs: number): void {
+    if (this.slot.state === SLOT_STATE.running) this.receive();
     if (this.#pauseAtMs !== undefined && nowMs >= this.#pauseAtMs) {
       this.receive();
       if (!this.#isDone) this.#pause();

@@ -104,7 +104,11 @@ export class SharedPort implements ExecutionPort, FramePoster {
 
   send(head: OutboundHead): OutboundCall {
     const stream = ++this.#lastStream;
-    const source = new FramedSource((type, text) => this.#tell(type, stream, text));
+    const source = new FramedSource((type, text) => {
+      // Without an answer to read, the request is over.
+      if (type === FRAME.cancel) body.isClosed = true;
+      this.#tell(type, stream, text);
+    });
     const sendHead = (bodyBytes: number | undefined): void => {
       this.postText(FRAME.send, stream, outboundText({ ...head, bodyBytes: head.bodyBytes ?? bodyBytes }));
       this.announce();
@@ -116,6 +120,7 @@ export class SharedPort implements ExecutionPort, FramePoster {
     const call: FramedCall = new FramedCall(body, source, () => {
       if (!this.#calls.delete(stream)) return;
       body.begin();
+      body.isClosed = true;
       this.#tell(FRAME.cancel, stream, '');
     });
     this.#calls.set(stream, call);

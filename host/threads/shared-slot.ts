@@ -35,10 +35,9 @@ export const IN_TAIL = 2;
 export const OUT_HEAD = 3;
 export const OUT_TAIL = 4;
 const STOP = 5;
-const HAS_NEWS = 6;
-const IN_WANTED = 7;
-const OUT_WANTED = 8;
-const OUTCOME = 9;
+const IN_WANTED = 6;
+const OUT_WANTED = 7;
+const OUTCOME = 8;
 const SLOT_WORDS = 16;
 /** Numbers of a slot, after its words. */
 export const USED = {
@@ -140,14 +139,5 @@ export class SharedSlot {
 
   takeOutWanted(): boolean {
     return Atomics.exchange(this.words, OUT_WANTED, 0) === 1;
-  }
-
-  /** @returns whether it had none before. */
-  markNews(): boolean {
-    return Atomics.exchange(this.words, HAS_NEWS, 1) === 0;
-  }
-
-  unmarkNews(): void {
-    Atomics.store(this.words, HAS_NEWS, 0);
   }
 }
