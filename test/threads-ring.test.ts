@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FRAME_BYTES_MAX, FrameReader, FrameWriter } from '../host/threads/frame-ring.ts';
 import { SharedArea } from '../host/threads/shared-area.ts';
-import { OUT_HEAD, OUT_TAIL, RING_BYTES } from '../host/threads/shared-slot.ts';
+import { OUT_HEAD, OUT_TAIL, RING_BYTES, Ring } from '../host/threads/shared-slot.ts';
 import { byteOf, lengthOf, type ThreadTask } from './threads-kit.ts';
 
 const AT = { headAt: 3, tailAt: 4 };
@@ -12,10 +12,10 @@ const AT = { headAt: 3, tailAt: 4 };
 /** A ring whose counters begin anywhere, also shortly before they overflow. */
 function ringFrom(startedAt: number) {
   const words = new Int32Array(new SharedArrayBuffer(64));
-  const bytes = Buffer.from(new SharedArrayBuffer(RING_BYTES));
+  const memory = new Ring(new SharedArrayBuffer(RING_BYTES));
   const ring = {
-    writer: new FrameWriter(bytes, { words, ...AT }),
-    reader: new FrameReader(bytes, { words, ...AT }),
+    writer: new FrameWriter(memory, { words, ...AT }),
+    reader: new FrameReader(memory, { words, ...AT }),
   };
   const filler = Buffer.alloc(FRAME_BYTES_MAX - 8);
   for (let at = 0; at < startedAt; at += FRAME_BYTES_MAX) {
@@ -107,8 +107,8 @@ describe('a ring', () => {
 
   test('carries messages of all lengths from one thread to another', async () => {
     const area = new SharedArea();
-    const { words, outBytes } = area.slot(3);
-    const reader = new FrameReader(outBytes, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
+    const { words, outRing } = area.slot(3);
+    const reader = new FrameReader(outRing, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
     const times = 3_000;
     const workerData: ThreadTask = { part: 'writes', area: area.memory, bell: area.memory, times };
     const worker = new Worker(new URL('./threads-worker.ts', import.meta.url), { workerData });

@@ -47,8 +47,8 @@ async function takes(): Promise<number[]> {
 
 /** Writes messages through a ring, as fast as there is room. */
 function writes(): void {
-  const { words, outBytes } = new SharedArea(memory).slot(3);
-  const writer = new FrameWriter(outBytes, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
+  const { words, outRing } = new SharedArea(memory).slot(3);
+  const writer = new FrameWriter(outRing, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
   for (let message = 0; message < times; message++) {
     const bytes = Buffer.alloc(lengthOf(message), byteOf(message));
     let isWhole = false;

@@ -40,17 +40,17 @@ export class Execution implements RunControl {
   #isDone = false;
 
   constructor(slot: SharedSlot, order: ExecutionOrder, onDone: (result: RunResult) => void) {
-    const { words, inBytes, outBytes } = slot;
+    const { words, inRing, outRing } = slot;
     slot.clear();
     this.slot = slot;
     this.order = order;
     this.#onDone = onDone;
     this.#sender = new FrameSender(
-      inBytes,
+      inRing,
       { words, headAt: IN_HEAD, tailAt: IN_TAIL },
       { onSent: () => this.thread?.ring(), onFull: () => slot.wantInSpace() },
     );
-    this.#reader = new MessageReader(outBytes, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
+    this.#reader = new MessageReader(outRing, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
     this.#outbound = new OutboundStreams(this.#sender, order.sendOutbound, order.limits.outboundRequestsMax);
   }
 

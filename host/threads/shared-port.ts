@@ -62,11 +62,11 @@ export class SharedPort implements ExecutionPort, FramePoster {
 
   /** @param newsFor makes the way of waiting, which is the thread's business. */
   constructor(slot: SharedSlot, thread: PortThread, newsFor: (port: SharedPort) => News) {
-    const { words, inBytes, outBytes } = slot;
+    const { words, inRing, outRing } = slot;
     this.slot = slot;
     this.#thread = thread;
-    this.#reader = new MessageReader(inBytes, { words, headAt: IN_HEAD, tailAt: IN_TAIL });
-    this.#writer = new FrameWriter(outBytes, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
+    this.#reader = new MessageReader(inRing, { words, headAt: IN_HEAD, tailAt: IN_TAIL });
+    this.#writer = new FrameWriter(outRing, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
     this.requestBody = new FramedSource((type, text) => this.#tell(type, 0, text));
     this.#response = new FramedSink(this, 0);
     this.news = newsFor(this);

@@ -55,21 +55,32 @@ const USED_NUMBERS = 8;
 const SLOT_HEADER_BYTES = SLOT_WORDS * 4 + USED_NUMBERS * 8;
 export const SLOT_BYTES = SLOT_HEADER_BYTES + 2 * RING_BYTES;
 
+/** The memory of a ring, looked at in two ways; made once, since such views are dear to make. */
+export class Ring {
+  readonly bytes: Buffer;
+  readonly view: Int32Array;
+
+  constructor(memory: ArrayBufferLike, at = 0) {
+    this.bytes = Buffer.from(memory as ArrayBuffer, at, RING_BYTES);
+    this.view = new Int32Array(memory, at, RING_BYTES / 4);
+  }
+}
+
 /** One slot, as both sides see it. */
 export class SharedSlot {
   readonly index: number;
   readonly words: Int32Array;
   readonly used: Float64Array;
-  readonly inBytes: Buffer;
-  readonly outBytes: Buffer;
+  readonly inRing: Ring;
+  readonly outRing: Ring;
 
   /** @param at where its bytes begin in the memory. */
   constructor(memory: SharedArrayBuffer, at: number, index: number) {
     this.index = index;
     this.words = new Int32Array(memory, at, SLOT_WORDS);
     this.used = new Float64Array(memory, at + SLOT_WORDS * 4, USED_NUMBERS);
-    this.inBytes = Buffer.from(memory, at + SLOT_HEADER_BYTES, RING_BYTES);
-    this.outBytes = Buffer.from(memory, at + SLOT_HEADER_BYTES + RING_BYTES, RING_BYTES);
+    this.inRing = new Ring(memory, at + SLOT_HEADER_BYTES);
+    this.outRing = new Ring(memory, at + SLOT_HEADER_BYTES + RING_BYTES);
   }
 
   get state(): SlotState {
