@@ -39,8 +39,8 @@ const SHORT_SLEEP_MS = 20;
 /** Instances that wait for another request in one thread, and their memories together: it should hold little at rest. */
 const IDLE_INSTANCES_MAX = 32;
 const IDLE_BYTES_MAX = 128 * 1_048_576;
-/** Executions after which the event loop turns: what the collector has found is let go only there. */
-const LOOP_EXECUTIONS = 64;
+/** Times that a guest went on after which the event loop turns: what the collector has found is let go only there. */
+const LOOP_TURNS = 64;
 
 class GuestThread {
   readonly #area: SharedArea;
@@ -59,7 +59,8 @@ class GuestThread {
   #isRunning = false;
   /** Whose guest was the last to be entered. */
   #turn: SharedPort | undefined;
-  #executionsSinceLoop = 0;
+  #turnsSinceLoop = 0;
+  #resumesFirst = false;
   #wake: (() => void) | undefined;
 
   constructor({ area, bell, limits }: WorkerStart) {
@@ -81,9 +82,16 @@ class GuestThread {
   async serve(): Promise<never> {
     for (;;) {
       const seen = this.#bell.news;
-      if (this.#resumeNext() || this.#beginNext()) await this.#settled();
+      if (this.#goOn()) await this.#settled();
       else await this.#rest(seen);
     }
+  }
+
+  /** In turn, so that neither those that wait nor those that come are kept from the thread by the others. */
+  #goOn(): boolean {
+    this.#resumesFirst = !this.#resumesFirst;
+    if (this.#resumesFirst) return this.#resumeNext() || this.#beginNext();
+    return this.#beginNext() || this.#resumeNext();
   }
 
   readonly #componentOf = (id: number): LinkedComponent => {
@@ -156,6 +164,7 @@ class GuestThread {
       if (port.receive() === 0 && port.slot.stopReason === 0 && untilMs > nowMs) continue;
       this.#parked.delete(parked);
       this.#isRunning = true;
+      this.#turnsSinceLoop++;
       resume();
       return true;
     }
@@ -168,7 +177,7 @@ class GuestThread {
       // Otherwise the serving thread has taken it back.
       if (!slot.claim(entry.generation, SLOT_STATE.running)) continue;
       this.#isRunning = true;
-      this.#executionsSinceLoop++;
+      this.#turnsSinceLoop++;
       this.#begin(slot);
       return true;
     }
@@ -191,11 +200,11 @@ class GuestThread {
   /** Lets what was begun or resumed run until it waits or has ended. */
   async #settled(): Promise<void> {
     while (this.#isRunning) await undefined;
-    if (this.#executionsSinceLoop >= LOOP_EXECUTIONS) await this.#turnLoop();
+    if (this.#turnsSinceLoop >= LOOP_TURNS) await this.#turnLoop();
   }
 
   async #turnLoop(): Promise<void> {
-    this.#executionsSinceLoop = 0;
+    this.#turnsSinceLoop = 0;
     await new Promise((resolve) => setImmediate(resolve));
   }
 
