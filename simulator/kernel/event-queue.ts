@@ -63,32 +63,39 @@ export class EventQueue {
     return first;
   }
 
-  /** Puts an entry at the root, whose place is free, and moves smaller children up past it. */
+  /** Fills the root's place: smaller children move up along one way to a leaf, and the entry up from there again. */
   #sink(key: number, sequence: number, payload: number, length: number): void {
     const keys = this.#keys;
     const sequences = this.#sequences;
     const payloads = this.#payloads;
-    const firstLeaf = length >> 1;
     let at = 0;
-    while (at < firstLeaf) {
-      let child = 2 * at + 1;
-      let childKey = keys[child] as number;
-      const right = child + 1;
-      if (right < length) {
-        const rightKey = keys[right] as number;
-        if (
-          rightKey < childKey ||
-          (rightKey === childKey && (sequences[right] as number) < (sequences[child] as number))
-        ) {
-          child = right;
-          childKey = rightKey;
-        }
-      }
-      if (childKey > key || (childKey === key && (sequences[child] as number) > sequence)) break;
-      keys[at] = childKey;
+    let child = 1;
+    while (child + 1 < length) {
+      const left = keys[child] as number;
+      const right = keys[child + 1] as number;
+      if (left === right) {
+        if ((sequences[child + 1] as number) < (sequences[child] as number)) child++;
+      } else child += +(right < left);
+      keys[at] = keys[child] as number;
       sequences[at] = sequences[child] as number;
       payloads[at] = payloads[child] as number;
       at = child;
+      child = 2 * at + 1;
+    }
+    if (child < length) {
+      keys[at] = keys[child] as number;
+      sequences[at] = sequences[child] as number;
+      payloads[at] = payloads[child] as number;
+      at = child;
+    }
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const parentKey = keys[parent] as number;
+      if (key > parentKey || (key === parentKey && sequence > (sequences[parent] as number))) break;
+      keys[at] = parentKey;
+      sequences[at] = sequences[parent] as number;
+      payloads[at] = payloads[parent] as number;
+      at = parent;
     }
     keys[at] = key;
     sequences[at] = sequence;
