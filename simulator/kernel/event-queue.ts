@@ -7,6 +7,7 @@ const CAPACITY_MIN = 16;
 
 /** Entries with equal keys come out in the order in which they went in. */
 export class EventQueue {
+  /** The first is Infinity while the queue is empty. */
   #keys: Float64Array;
   #sequences: Float64Array;
   #payloads: Int32Array;
@@ -17,6 +18,7 @@ export class EventQueue {
   constructor(capacity = CAPACITY_MIN) {
     const room = Math.max(capacity, CAPACITY_MIN);
     this.#keys = new Float64Array(room);
+    this.#keys[0] = Number.POSITIVE_INFINITY;
     this.#sequences = new Float64Array(room);
     this.#payloads = new Int32Array(room);
   }
@@ -27,7 +29,7 @@ export class EventQueue {
 
   /** The smallest key; Infinity when the queue is empty. */
   get nextKey(): number {
-    return this.#length === 0 ? Number.POSITIVE_INFINITY : (this.#keys[0] as number);
+    return this.#keys[0] as number;
   }
 
   /** @param key a finite number. @param payload a 32-bit signed integer. */
@@ -57,9 +59,9 @@ export class EventQueue {
     const payloads = this.#payloads;
     const first = payloads[0] as number;
     const last = --this.#length;
-    if (last > 0) {
+    if (last === 0) this.#keys[0] = Number.POSITIVE_INFINITY;
+    else
       this.#sink(this.#keys[last] as number, this.#sequences[last] as number, payloads[last] as number, last);
-    }
     return first;
   }
 
