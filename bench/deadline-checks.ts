@@ -5,21 +5,23 @@
 import { readFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { createMemoryStream, main } from 'assemblyscript/asc';
-import { type InstrumentOptions, instrument } from '../host/component/instrument/instrument.ts';
+import type { GuardOptions } from '../host/component/instrument/guards.ts';
+import { instrument } from '../host/component/instrument/instrument.ts';
 import { createMemory } from '../host/component/instrument/memories.ts';
 import { LIMITS_IMPORT, LimitCells } from '../host/component/limit-cells.ts';
 
 const rounds = Number(process.argv[2] ?? 31);
 const WARM_UP_ROUNDS = 8;
-const SIZES = { memoryBytesMax: 16 * 1_048_576, tableElementsMax: 10_000 };
+const PAGES_MAX = 256;
+const GROWTH = { growth: true };
 /** More than any workload uses. */
 const FUEL = 1n << 62n;
 
-const VARIANTS: Readonly<Record<string, InstrumentOptions | undefined>> = {
+const VARIANTS: Readonly<Record<string, GuardOptions | undefined>> = {
   plain: undefined,
-  deadline: { ...SIZES, deadline: true, fuel: false },
-  fuel: { ...SIZES, deadline: false, fuel: true },
-  both: { ...SIZES, deadline: true, fuel: true },
+  deadline: { ...GROWTH, deadline: true, fuel: false },
+  fuel: { ...GROWTH, deadline: false, fuel: true },
+  both: { ...GROWTH, deadline: true, fuel: true },
 };
 
 const WORKLOADS: readonly { readonly title: string; readonly call: string; readonly argument: number }[] = [
@@ -83,12 +85,12 @@ async function compileWorkloads(): Promise<Uint8Array> {
 
 type Exports = Readonly<Record<string, (argument: number) => bigint>>;
 
-function instantiate(core: Uint8Array, options: InstrumentOptions | undefined, cells: LimitCells): Exports {
+function instantiate(core: Uint8Array, options: GuardOptions | undefined, cells: LimitCells): Exports {
   if (!options)
     return new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(core))).exports as Exports;
   const rewritten = instrument(core, options);
   if (!rewritten.ok) throw new Error(rewritten.message);
-  const own = rewritten.memories.map((memory) => [memory.name, createMemory(memory)] as const);
+  const own = rewritten.memories.map((memory) => [memory.name, createMemory(memory, PAGES_MAX)] as const);
   const imports = {
     [LIMITS_IMPORT.module]: { [LIMITS_IMPORT.name]: cells.memory, ...Object.fromEntries(own) },
   };

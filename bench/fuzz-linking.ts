@@ -12,7 +12,7 @@ const say = (line: string): boolean => process.stdout.write(`${line}\n`);
 async function fuzzPlans(): Promise<void> {
   const components = [...(await buildExamples()).values()].map(({ component }) => component);
   const random = seeded(seed);
-  const outcomes = { planned: 0, unfit: 0, refused: 0 };
+  const outcomes = { proven: 0, planned: 0, unfit: 0, refused: 0 };
   let slowestMs = 0;
   const startMs = performance.now();
   for (let count = 0; count < mutants; count++) {

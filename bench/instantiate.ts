@@ -12,9 +12,8 @@ import type { LinkedComponent } from '../host/component/link.ts';
 import { linkComponent } from '../host/component/link.ts';
 import { MemoryPool } from '../host/component/memory-pool.ts';
 import { compileModules } from '../host/component/module-cache.ts';
-import { type LinkPlan, makePlan } from '../host/component/plan.ts';
-import { IncomingRequest, ResponseOutparam } from '../host/wasi/http-incoming.ts';
-import { contextFor, requestData } from '../test/linking-harness.ts';
+import type { LinkPlan } from '../host/component/plan.ts';
+import { executionFor, loadedPlan, portFor } from '../test/linking-harness.ts';
 
 const MEMORY_BYTES_MAX = 128 * 1_048_576;
 const WARM_UP_ROUNDS = 2_000;
@@ -32,15 +31,9 @@ async function linked(
   linking: LinkPlan['linking'],
   pool: MemoryPool,
 ): Promise<LinkedComponent> {
-  const { plan, files } = await makePlan(component, MEMORY_BYTES_MAX, linking);
-  if (plan.linking !== linking) throw new Error(`expected ${linking}, got ${plan.linking}`);
-  const script = plan.linking === 'generated' ? files.find(({ name }) => name === plan.script) : undefined;
-  const modules = files.filter(({ name }) => plan.modules.includes(name));
-  const text = script ? Buffer.from(script.bytes).toString() : '';
-  return linkComponent(await compileModules({ plan, script: text, modules }, MEMORY_BYTES_MAX), {
-    pool,
-    cells: new LimitCells(),
-  });
+  const loaded = await loadedPlan(component, linking);
+  if (loaded.plan.linking !== linking) throw new Error(`expected ${linking}, got ${loaded.plan.linking}`);
+  return linkComponent(await compileModules(loaded, MEMORY_BYTES_MAX), { pool, cells: new LimitCells() });
 }
 
 const ASK = {
@@ -51,15 +44,29 @@ const ASK = {
     ['accept-encoding', 'gzip'],
   ],
 } as const;
-const data = requestData(ASK);
 
 function once(component: LinkedComponent): void {
-  const instance = component.instantiate(contextFor(ASK, [], () => undefined));
-  const outparam = new ResponseOutparam();
-  instance.handle(new IncomingRequest(data), outparam);
-  if (outparam.value?.tag !== 'ok' || !outparam.value.val.collect()) throw new Error('no whole response');
+  const execution = executionFor(ASK, portFor(ASK), () => undefined);
+  const instance = component.instantiate(execution);
+  instance.handle(execution.request, execution.outparam);
+  checkWhole(execution.end());
   instance.memoryBytes();
   instance.release();
+}
+
+/** The same where the guest could be suspended. */
+async function onceSuspendably(component: LinkedComponent): Promise<void> {
+  const execution = executionFor(ASK, portFor(ASK, true), () => undefined);
+  const instance = component.instantiate(execution);
+  await instance.handle(execution.request, execution.outparam);
+  checkWhole(await execution.end());
+  instance.memoryBytes();
+  instance.release();
+}
+
+function checkWhole(answered: unknown): void {
+  const { tag, failure } = answered as { readonly tag: string; readonly failure?: unknown };
+  if (tag !== 'ok' || failure) throw new Error('no whole response');
 }
 
 const quantile = (sorted: Float64Array, share: number): number =>
@@ -67,15 +74,17 @@ const quantile = (sorted: Float64Array, share: number): number =>
 
 async function measure(name: string, component: Uint8Array): Promise<void> {
   const ways = [
-    ['generated', await linked(component, 'generated', new MemoryPool())],
-    ['direct, new memory', await linked(component, 'direct', new NoPool())],
-    ['direct, pooled memory', await linked(component, 'direct', new MemoryPool())],
+    ['generated', await linked(component, 'generated', new MemoryPool()), once],
+    ['direct, new memory', await linked(component, 'direct', new NoPool()), once],
+    ['direct, pooled memory', await linked(component, 'direct', new MemoryPool()), once],
+    ['the same, suspendable', await linked(component, 'direct', new MemoryPool()), onceSuspendably],
   ] as const;
   const elapsedUs = ways.map(() => new Float64Array(ROUNDS));
   for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
-    for (const [index, [, way]] of ways.entries()) {
+    for (const [index, [, way, call]] of ways.entries()) {
       const startMs = performance.now();
-      once(way);
+      const running = call(way);
+      if (running) await running;
       const us = (performance.now() - startMs) * 1_000;
       if (round >= 0) (elapsedUs[index] as Float64Array)[round] = us;
     }

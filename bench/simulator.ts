@@ -52,7 +52,7 @@ const SCENARIOS: readonly (readonly [title: string, trace: Trace, scenario: Scen
   ['functions, 1 function, keep-alive 600 s', one, { platforms: ['functions'] }],
   ['functions, 1 function, keep-alive 0', one, { platforms: ['functions'], keepAliveS: 0 }],
   ['functions, 400 functions, keep-alive 600 s', many, { platforms: ['functions'] }],
-  ['functions, 400 functions, survival curve', many, { platforms: ['functions'], keepAlive: 'survival' }],
+  ['functions, 400 functions, survival curve', many, { platforms: ['functions'], keepAlive: 'aws-2025' }],
   ['functions, 400 functions, hybrid histogram', many, { platforms: ['functions'], keepAlive: 'hybrid' }],
   [
     'functions, 400 functions, greedy-dual, 64 GB',

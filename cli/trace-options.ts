@@ -99,15 +99,11 @@ const PLURALS: Readonly<Record<string, string>> = { platforms: 'platform', extra
 export function inFlags(thrown: unknown, keys: readonly string[] = WORKLOAD_KEYS): unknown {
   const codes = ['usage', 'config-invalid', 'prices-unfit', 'trace-invalid', 'trace-too-large'];
   if (!(thrown instanceof CodedError) || !codes.includes(thrown.code)) return thrown;
-  // Names that are words elsewhere are meant only where a sentence is about the option.
+  const asFlag = (key: string): string => `--${PLURALS[key] ?? flagOf(key)}`;
+  // Names that are words elsewhere are meant only where a sentence is about the option; no word has a capital inside.
+  const inside = [...new Set([...keys, ...WORKLOAD_KEYS])].filter((key) => /[A-Z]/.test(key));
   const message = thrown.message
-    .replace(
-      new RegExp(`\\b(?:${keys.join('|')})\\b(?=: | "| is for| fills)`, 'g'),
-      (key) => `--${PLURALS[key] ?? flagOf(key)}`,
-    )
-    .replace(
-      /\b(?:csvTime|csvDuration|serviceTime|traceMemoryMb|maxBadRows)\b(?! "|:)/g,
-      (key) => `--${flagOf(key)}`,
-    );
+    .replace(new RegExp(`(?<=^|[:;,] )(?:${keys.join('|')})\\b(?=: | "| is for| fills)`, 'g'), asFlag)
+    .replace(new RegExp(`(?<!["\\w.-])(?:${inside.join('|')})\\b(?!["\\w.])`, 'g'), asFlag);
   return new CodedError(thrown.code, message, thrown.details);
 }

@@ -108,14 +108,15 @@ async function readForCompiler(
 function entryText(guestName: string): string {
   return `import { handle as answer } from ${JSON.stringify(`../${guestName}`)};
 import { Request } from 'ebb/request';
-import { sendResponse } from 'ebb/response';
+import { expectResponse } from 'ebb/response';
 import 'ebb/log';
 export { allocate } from 'ebb/memory';
 export function handle(resource: i32, outparam: i32): void {
+  expectResponse(outparam);
   const request = new Request(resource);
   const response = answer(request);
   request.drop();
-  sendResponse(response, outparam);
+  response.send();
 }
 `;
 }

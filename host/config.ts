@@ -72,11 +72,11 @@ export const NUMBER_SETTINGS = {
   timeLimitMs: number(10_000, 1, 3_600_000, 'ms'),
   cpuLimitMs: { ...number(10_000, 1, 3_600_000, 'ms'), sameAs: 'timeLimitMs' },
   memoryMb: number(128, 1, 4_096, 'MB'),
-  requestMb: number(10, 0, 1_024, 'MB'),
-  responseMb: number(10, 0, 1_024, 'MB'),
+  requestMb: number(10, 0, 1_048_576, 'MB'),
+  responseMb: number(10, 0, 1_048_576, 'MB'),
   componentMb: number(64, 1, 1_024, 'MB'),
-  // No host can have more threads: 256 workers, and 64 more while guests wait for others.
-  concurrency: number(320, 1, 320, 'executions'),
+  // No host can have more under way at once: SLOTS_MAX in threads/shared-area.ts.
+  concurrency: number(512, 1, 512, 'executions'),
   queueLimit: number(1_000, 0, 1_000_000, 'requests'),
   queueTimeoutMs: number(10_000, 0, 3_600_000, 'ms'),
   cacheMb: number(256, 1, 65_536, 'MB'),

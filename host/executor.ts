@@ -1,17 +1,33 @@
 /** One request of one function, from arrival to its record in the ledger. */
 import { asCodedError, CodedError, type ErrorCode } from '../metering/errors.ts';
-import type { ExecutionRecord, Warmth } from '../metering/execution.ts';
-import type { CompiledComponent, ModuleCache } from './component/module-cache.ts';
+import type { ExecutionRecord, Outcome, Warmth } from '../metering/execution.ts';
+import type { ModuleCache } from './component/module-cache.ts';
 import type { Ledger } from './ledger.ts';
 import type { Registry } from './registry.ts';
 import type { SettingsStore } from './settings-store.ts';
-import type { RequestData, ResponseData } from './wasi/http-incoming.ts';
-import type { Caller, PoolRun, WorkerPool } from './worker-pool.ts';
+import type { WorkerPool } from './threads/pool.ts';
+import type { RunEvents, RunResult } from './threads/run-events.ts';
+import type { Caller } from './threads/run-order.ts';
+import type { RequestHead } from './wasi/execution-port.ts';
 
-/** A response that may be released: its record is committed under `executionId`. */
-export interface Executed {
-  readonly executionId: number;
-  readonly response: ResponseData;
+/** A request and its way back, as far as executing and recording it concerns. */
+export interface Exchange {
+  readonly request: RequestHead;
+  readonly events: RunEvents;
+  /** Of the request's body, by now. */
+  readonly bytesIn: number;
+  /** Of the response's body: what was sent, or would be if it were sent now. */
+  readonly bytesOut: number;
+  /** What the client was sent, or what the guest has answered; undefined while it has not. */
+  readonly status: number | undefined;
+  /** Whether the client was sent the head, and so cannot be told of an error any more. */
+  readonly isAnswered: boolean;
+  /** The id that the client was told; undefined while it was told none. */
+  readonly executionId: number | undefined;
+  /** Whether nobody waits for the response any more. */
+  readonly isAbandoned: boolean;
+  /** Why the request could not be taken whole. */
+  readonly fault: CodedError | undefined;
 }
 
 /** A failed execution that is in the ledger. */
@@ -27,8 +43,11 @@ export class ExecutionError extends CodedError {
 /** What is known of an execution before it runs. */
 type Arrival = Pick<
   ExecutionRecord,
-  'functionName' | 'version' | 'arrivedAtUs' | 'memoryBytesLimit' | 'bytesIn' | 'warmth'
+  'functionName' | 'version' | 'arrivedAtUs' | 'memoryBytesLimit' | 'warmth'
 >;
+
+/** What a guest makes of a client that is gone is no fault of the guest. */
+const AFTER_CLIENT: ReadonlySet<Outcome> = new Set(['ok', 'no-response', 'invalid-response']);
 
 const inUs = (ms: number): number => Math.max(0, Math.ceil(ms * 1_000));
 const statusOf = (code: ErrorCode = 'internal'): number => new CodedError(code, '').httpStatus;
@@ -56,9 +75,10 @@ export class Executor {
 
   /**
    * Runs a function once in a fresh instance and records it.
+   * @returns the execution's id in the ledger.
    * @throws ExecutionError when the guest failed, CodedError when the request was refused.
    */
-  async execute(functionName: string, request: RequestData, caller: Caller): Promise<Executed> {
+  async execute(functionName: string, exchange: Exchange, caller: Caller): Promise<number> {
     const arrivedMs = performance.now();
     const { version } = this.#registry.get(functionName);
     const limits = this.#settings.limits(functionName);
@@ -71,44 +91,77 @@ export class Executor {
       version,
       arrivedAtUs: Math.round((performance.timeOrigin + arrivedMs) * 1_000),
       memoryBytesLimit: memoryBytesMax,
-      bytesIn: request.body.length,
       warmth,
     };
     let loadedMs: number;
-    let ran: PoolRun;
+    let result: RunResult;
     try {
-      const component: CompiledComponent = await compiling;
+      const component = await compiling;
       loadedMs = performance.now();
-      ran = await this.#pool.run(component, request, { ...caller, functionName, limits });
+      const { request, events } = exchange;
+      result = await this.#pool.run(component, { ...caller, functionName, limits, request, events });
     } catch (thrown) {
-      await this.#recordRefusal(arrival, inUs(performance.now() - arrivedMs), asCodedError(thrown));
+      const refusal = asCodedError(thrown);
+      await this.#recordRefusal(arrival, exchange, inUs(performance.now() - arrivedMs), refusal);
       throw thrown;
     }
-    return this.#recordRun(arrival, ran, inUs(ran.dispatchedMs - loadedMs), inUs(loadedMs - arrivedMs));
+    const queueUs = inUs(result.startedAtMs - performance.timeOrigin - loadedMs);
+    return this.#recordRun(arrival, exchange, result, queueUs, inUs(loadedMs - arrivedMs));
   }
 
-  async #recordRefusal(arrival: Arrival, queueUs: number, refusal: CodedError): Promise<void> {
+  async #recordRefusal(
+    arrival: Arrival,
+    { bytesIn }: Exchange,
+    queueUs: number,
+    refusal: CodedError,
+  ): Promise<void> {
     const nothing = { startupUs: 0, runUs: 0, cpuUs: 0, memoryBytesPeak: 0, bytesOut: 0 };
     const ending = { outcome: 'rejected', httpStatus: refusal.httpStatus } as const;
-    await this.#ledger.append({ ...arrival, ...nothing, queueUs, ...ending }, refusal.message);
+    await this.#ledger.append({ ...arrival, ...nothing, bytesIn, queueUs, ...ending }, refusal.message);
   }
 
-  async #recordRun(arrival: Arrival, ran: PoolRun, queueUs: number, loadUs: number): Promise<Executed> {
-    const { response, error, log, ...used } = ran.result;
+  async #recordRun(
+    arrival: Arrival,
+    exchange: Exchange,
+    result: RunResult,
+    queueUs: number,
+    loadUs: number,
+  ): Promise<number> {
+    const { outcome, error } = endingOf(exchange, result);
     const record: ExecutionRecord = {
       ...arrival,
       queueUs,
-      startupUs: loadUs + used.startupUs,
-      runUs: used.runUs,
-      cpuUs: used.cpuUs,
-      memoryBytesPeak: used.memoryBytesPeak,
-      outcome: used.outcome,
-      bytesOut: response?.body.length ?? 0,
-      httpStatus: response?.status ?? statusOf(error?.code),
+      startupUs: loadUs + result.startupUs,
+      runUs: result.runUs,
+      cpuUs: result.cpuUs,
+      memoryBytesPeak: result.memoryBytesPeak,
+      bytesIn: exchange.bytesIn,
+      outcome,
+      bytesOut: outcome === 'ok' || exchange.isAnswered ? exchange.bytesOut : 0,
+      httpStatus: statusToRecord(exchange, error),
     };
-    const executionId = await this.#ledger.append(record, log);
-    if (response) return { executionId, response };
-    const message = error?.message ?? 'the run gave neither response nor error';
-    throw new ExecutionError(error?.code ?? 'internal', message, executionId);
+    const executionId = await this.#ledger.append(record, result.log, exchange.executionId);
+    if (!error) return executionId;
+    throw new ExecutionError(error.code, error.message, executionId);
   }
+}
+
+function statusToRecord({ isAnswered, status = 0 }: Exchange, error: RunResult['error']): number {
+  if (isAnswered || !error) return status;
+  return statusOf(error.code);
+}
+
+/** How a run ended, in view of what became of its request and its client. */
+function endingOf(
+  { fault, isAbandoned, isAnswered }: Exchange,
+  { outcome, error }: RunResult,
+): Pick<RunResult, 'outcome' | 'error'> {
+  if (isAbandoned && AFTER_CLIENT.has(outcome)) {
+    const message = 'the client closed the connection before it had the whole response';
+    return { outcome: 'client-closed', error: { code: 'client-closed', message } };
+  }
+  if (fault && !isAnswered)
+    return { outcome: 'interrupted', error: { code: fault.code as ErrorCode, message: fault.message } };
+  if (outcome === 'ok') return { outcome };
+  return { outcome, error: error ?? { code: 'internal', message: 'the run gave no reason for its failure' } };
 }

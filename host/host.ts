@@ -14,7 +14,7 @@ import { type Resolver, systemResolver } from './outbound-access.ts';
 import { checkFunctionName, type DeployedFunction, Registry } from './registry.ts';
 import { Retention } from './retention.ts';
 import { SettingsStore } from './settings-store.ts';
-import { WorkerPool } from './worker-pool.ts';
+import { WorkerPool } from './threads/pool.ts';
 
 /** What a host needs from the world. */
 export interface HostSurroundings {

@@ -5,7 +5,7 @@
 import { type ExecutionRecord, RECORD_KEYS } from '../metering/execution.ts';
 import type { HostDatabase } from './database.ts';
 
-/** A record as it is read back. `id` grows by one with each execution. */
+/** A record as it is read back. `id` grows with each execution. */
 export interface LedgerEntry extends ExecutionRecord {
   readonly id: number;
   /** What the guest wrote to stdout and stderr. */
@@ -20,13 +20,14 @@ export interface LedgerFilter {
 }
 
 interface Pending {
+  readonly id: number;
   readonly record: ExecutionRecord;
   readonly log: string;
   readonly resolve: (id: number) => void;
   readonly reject: (error: unknown) => void;
 }
 
-const COLUMNS = [...RECORD_KEYS, 'log'];
+const COLUMNS = ['id', ...RECORD_KEYS, 'log'];
 
 const RECORD_COLUMNS = RECORD_KEYS.join(', ');
 
@@ -35,21 +36,36 @@ const SPAN_IDS = 2_000;
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+function insertion(database: HostDatabase) {
+  const values = COLUMNS.map(() => '?').join(', ');
+  const sql = `INSERT INTO executions (${COLUMNS.join(', ')}) VALUES (${values})`;
+  return database.prepare<(string | number)[]>(sql);
+}
+
 export class Ledger {
   readonly #database: HostDatabase;
-  readonly #insert: ReturnType<HostDatabase['prepare']>;
+  readonly #insert: ReturnType<typeof insertion>;
   #pending: Pending[] = [];
+  #nextId: number;
 
   constructor(database: HostDatabase) {
     this.#database = database;
-    const values = COLUMNS.map((column) => `@${column}`).join(', ');
-    this.#insert = database.prepare(`INSERT INTO executions (${COLUMNS.join(', ')}) VALUES (${values})`);
+    this.#insert = insertion(database);
+    this.#nextId = this.#lastId() + 1;
   }
 
-  /** Resolves with the entry's id once it is committed; entries of one turn of the event loop share a commit. */
-  append(record: ExecutionRecord, log: string): Promise<number> {
+  /** An id for an execution that the client is told of before it is recorded; each is given once. */
+  reserveId(): number {
+    return this.#nextId++;
+  }
+
+  /**
+   * Resolves with the entry's id once it is committed; entries of one turn of the event loop share a commit.
+   * @param id one that was reserved; a new one when absent.
+   */
+  append(record: ExecutionRecord, log: string, id = this.reserveId()): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.#pending.push({ record, log, resolve, reject });
+      this.#pending.push({ id, record, log, resolve, reject });
       if (this.#pending.length === 1) setImmediate(() => this.flush());
     });
   }
@@ -59,17 +75,16 @@ export class Ledger {
     const group = this.#pending;
     this.#pending = [];
     if (group.length === 0) return;
-    const ids: number[] = [];
     try {
       this.#database.transaction(() => {
-        for (const { record, log } of group)
-          ids.push(Number(this.#insert.run({ ...record, log }).lastInsertRowid));
+        for (const { id, record, log } of group)
+          this.#insert.run(id, ...RECORD_KEYS.map((key) => record[key]), log);
       })();
     } catch (error) {
       for (const { reject } of group) reject(error);
       return;
     }
-    for (const [index, { resolve }] of group.entries()) resolve(ids[index] as number);
+    for (const { id, resolve } of group) resolve(id);
   }
 
   /** Newest first: at most `limit` entries with an id below `beforeId`. */

@@ -5,10 +5,10 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { CodedError } from '../metering/errors.ts';
 import { errorAnswer } from './error-response.ts';
-import type { Executed } from './executor.ts';
 import type { Host } from './host.ts';
-import { discardRest, readBody } from './request-body.ts';
-import { BODILESS_STATUSES, type RequestData } from './wasi/http-incoming.ts';
+import { PublicExchange } from './public-exchange.ts';
+import { discardRest } from './request-body.ts';
+import type { RequestHead } from './wasi/execution-port.ts';
 
 interface Target {
   readonly name: string;
@@ -42,25 +42,6 @@ function checkHostHeader(incoming: IncomingMessage): void {
   throw new CodedError('request-invalid', 'expected a Host header, got none');
 }
 
-/** Headers that say how the message is sent, which is the host's to say. */
-const SENT_BY_HOST = new Set(['content-length', 'trailer', 'x-ebb-execution']);
-
-function sendResponse(outgoing: ServerResponse, { response, executionId }: Executed): void {
-  const { status, headers, body } = response;
-  const isBodiless = outgoing.req.method === 'HEAD' || BODILESS_STATUSES.has(status);
-  const flat: string[] = [];
-  for (let index = 0; index + 1 < headers.length; index += 2) {
-    const name = headers[index] as string;
-    const key = name.toLowerCase();
-    if (SENT_BY_HOST.has(key) && !(isBodiless && key === 'content-length')) continue;
-    flat.push(name, headers[index + 1] as string);
-  }
-  if (!isBodiless) flat.push('content-length', String(body.length));
-  flat.push('x-ebb-execution', String(executionId));
-  outgoing.writeHead(status, flat);
-  outgoing.end(isBodiless ? undefined : body);
-}
-
 function sendError(outgoing: ServerResponse, thrown: unknown, onInternal: (error: unknown) => void): void {
   const { status, headers, body } = errorAnswer(thrown, onInternal);
   const text = Buffer.from(JSON.stringify(body));
@@ -69,38 +50,32 @@ function sendError(outgoing: ServerResponse, thrown: unknown, onInternal: (error
   outgoing.end(text);
 }
 
-/** Aborts when the connection ends before the response has been sent. */
-function goneSignal(outgoing: ServerResponse): AbortSignal {
-  const gone = new AbortController();
-  outgoing.once('close', () => {
-    if (!outgoing.writableFinished) gone.abort();
-  });
-  return gone.signal;
-}
-
 export function publicApp(host: Host): RequestListener {
+  const nextId = () => host.ledger.reserveId();
   const run = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     host.checkNotDraining();
     checkHostHeader(incoming);
     const { name, pathWithQuery, authority } = targetOf(incoming.url ?? '');
     host.registry.get(name);
     const { requestBytesMax } = host.settings.limits(name);
-    const signal = goneSignal(outgoing);
     const level = host.nestedCalls.levelOf(incoming.socket);
-    const request: RequestData = {
+    const request: RequestHead = {
       method: incoming.method ?? 'GET',
       pathWithQuery,
       scheme: 'http',
       authority: authority ?? incoming.headers.host ?? '',
       headers: incoming.rawHeaders,
-      body: await readBody(incoming, outgoing, requestBytesMax, 'request-too-large', 'a request body'),
     };
-    sendResponse(outgoing, await host.executor.execute(name, request, { signal, level }));
+    const exchange = new PublicExchange(incoming, outgoing, { request, requestBytesMax, nextId });
+    const ready = exchange.ready();
+    if (ready) await ready;
+    exchange.complete(await host.executor.execute(name, exchange, { signal: exchange.signal, level }));
+    if (!incoming.complete) discardRest(incoming);
   };
   return (incoming, outgoing) => {
     run(incoming, outgoing).catch((thrown) => {
       if (outgoing.headersSent) {
-        host.onInternal(thrown);
+        if (!(thrown instanceof CodedError)) host.onInternal(thrown);
         outgoing.destroy();
         return;
       }

@@ -53,18 +53,18 @@ const fromRow = (row: Row): DeployedFunction => ({
   deployedAtMs: row.deployed_at_ms,
 });
 
-const FORGET_UNUSED = 'DELETE FROM versions WHERE version NOT IN (SELECT version FROM functions)';
-
 export class Registry {
   readonly #database: HostDatabase;
   readonly #functions = new Map<string, DeployedFunction>();
+  /** The names that run each version: asked for with every change, and for every file when the host starts. */
+  readonly #names = new Map<string, Set<string>>();
 
   constructor(database: HostDatabase) {
     this.#database = database;
     const rows = database
       .prepare<[], Row>('SELECT * FROM functions JOIN versions USING (version) ORDER BY name')
       .all();
-    for (const row of rows) this.#functions.set(row.name, fromRow(row));
+    for (const row of rows) this.#remember(fromRow(row));
   }
 
   list(): readonly DeployedFunction[] {
@@ -95,7 +95,7 @@ export class Registry {
       this.#database
         .prepare('INSERT OR REPLACE INTO functions VALUES (?, ?, ?)')
         .run(name, version, deployedAtMs);
-      this.#database.exec(FORGET_UNUSED);
+      this.#deleteUnusedBy(name, version);
       also();
     })();
     const deployed = {
@@ -108,7 +108,8 @@ export class Registry {
       deadlines,
       deployedAtMs,
     };
-    this.#functions.set(name, deployed);
+    this.#forget(name);
+    this.#remember(deployed);
     return deployed;
   }
 
@@ -117,21 +118,44 @@ export class Registry {
     const removed = this.get(name);
     this.#database.transaction(() => {
       this.#database.prepare('DELETE FROM functions WHERE name = ?').run(name);
-      this.#database.exec(FORGET_UNUSED);
+      this.#deleteUnusedBy(name);
       also();
     })();
-    this.#functions.delete(name);
+    this.#forget(name);
     return removed;
   }
 
   /** Whether any name still runs this version. */
   isUsed(version: string): boolean {
-    return this.namesOf(version).length > 0;
+    return this.#names.has(version);
   }
 
   /** The names that run this version. */
   namesOf(version: string): readonly string[] {
-    const all = [...this.#functions.values()];
-    return all.filter((deployed) => deployed.version === version).map(({ name }) => name);
+    return [...(this.#names.get(version) ?? [])];
+  }
+
+  /** Deletes the version that a name has run until now, where no other name runs it and it does not go on to. */
+  #deleteUnusedBy(name: string, next?: string): void {
+    const before = this.#functions.get(name)?.version;
+    if (before === undefined || before === next || this.namesOf(before).length > 1) return;
+    this.#database.prepare('DELETE FROM versions WHERE version = ?').run(before);
+  }
+
+  #remember(deployed: DeployedFunction): void {
+    const { name, version } = deployed;
+    this.#functions.set(name, deployed);
+    const names = this.#names.get(version);
+    if (names) names.add(name);
+    else this.#names.set(version, new Set([name]));
+  }
+
+  #forget(name: string): void {
+    const version = this.#functions.get(name)?.version;
+    this.#functions.delete(name);
+    if (version === undefined) return;
+    const names = this.#names.get(version);
+    names?.delete(name);
+    if (names?.size === 0) this.#names.delete(version);
   }
 }

@@ -6,7 +6,8 @@ import { CodedError } from './errors.ts';
 
 /**
  * How an execution ended. `ok` is a complete response, whatever its status. `rejected` never started: it was
- * refused at admission and is counted, never billed. Everything else started and failed.
+ * refused at admission and is counted, never billed. Everything else started and failed; `client-closed` is a run that
+ * nobody waited for any more when it ended.
  */
 export const OUTCOMES = [
   'ok',
@@ -17,6 +18,7 @@ export const OUTCOMES = [
   'response-too-large',
   'time-limit',
   'interrupted',
+  'client-closed',
   'rejected',
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];

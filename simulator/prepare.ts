@@ -26,8 +26,14 @@ const FUNCTION_INSTANCES_MAX_DEFAULT = 1000;
 const FLEET_MIN = 1;
 const FLEET_MAX_DEFAULT = 10;
 const CONTAINERS_MAX_DEFAULT = 100;
-/** Knative's container-concurrency-target-default (config-autoscaler, 1.x). */
-const CONTAINER_CONCURRENCY_DEFAULT = 100;
+/**
+ * Knative's container-concurrency-target-default and target percentage (config-autoscaler, 1.x); Cloud Run's maximum
+ * concurrency and its target (cloud.google.com/run/docs/about-concurrency, about-instance-autoscaling, 2025).
+ */
+const CONTAINER_DEFAULTS = {
+  kpa: { concurrency: 100, targetShare: 0.7 },
+  'cloud-run': { concurrency: 80, targetShare: 0.6 },
+} as const;
 const HOST_QUEUE_LIMIT = 1_000;
 const LATENCY_TARGET_US_DEFAULT = 500_000;
 const QUEUE_TARGET_US_DEFAULT = 100_000;
@@ -55,7 +61,7 @@ const inMs = (us: number | 'trace'): number | 'trace' => (us === 'trace' ? us : 
 
 function prepareFunctions(scenario: Scenario, trace: TraceKind, seed: number): Prepared {
   const coldStartUs = traceStartUs(scenario, trace, COLD_START_US_DEFAULT);
-  const { keepAlive: policy, survivalCurve: curve, memoryCapBytes, pick, memoryBytes } = scenario;
+  const { keepAlive: policy, memoryCapBytes, pick, memoryBytes } = scenario;
   const { attempts, backoffUs, provisioned, maxPerFunction, startRamp } = scenario;
   const keepAliveUs = policy === 'none' ? 0 : scenario.keepAliveUs;
   const maxInstances = scenario.maxInstances ?? FUNCTION_INSTANCES_MAX_DEFAULT;
@@ -64,7 +70,7 @@ function prepareFunctions(scenario: Scenario, trace: TraceKind, seed: number): P
   return {
     platform: functionsPlatform({
       ...{ coldStartUs, keepAliveUs, pick, maxInstances, memoryBytes, seed },
-      keepAlive: { policy, fixedUs: keepAliveUs, curve, capBytes },
+      keepAlive: { policy, fixedUs: keepAliveUs, capBytes },
       maxPerFunction: maxPerFunction ?? undefined,
       rampPer10S: startRamp ?? undefined,
       retry: attempts > 1 ? { attemptsMax: attempts, backoffUs } : undefined,
@@ -74,7 +80,7 @@ function prepareFunctions(scenario: Scenario, trace: TraceKind, seed: number): P
     settings: {
       ...asked({ keepAlive: policy === 'fixed' ? null : policy }),
       keepAliveS: isTimed ? keepAliveUs / US_PER_S : null,
-      ...asked({ survivalCurve: policy === 'survival' ? curve : null, memoryCapMb: inMb(memoryCapBytes) }),
+      ...asked({ memoryCapMb: inMb(memoryCapBytes) }),
       ...{ coldStartMs: inMs(coldStartUs), pick, maxInstances },
       ...asked({ maxPerFunction, startRamp, attempts: attempts > 1 ? attempts : null }),
       ...asked({ backoffMs: attempts > 1 ? backoffUs / US_PER_MS : null }),
@@ -121,19 +127,25 @@ function preparePaas(scenario: Scenario, pricing: Pricing, seed: number): Prepar
 }
 
 function prepareContainers(scenario: Scenario, pricing: Pricing): Prepared {
-  const { memoryBytes, concurrencyTarget: targetShare } = scenario;
+  const { memoryBytes, containerScaling: scaling, cpuTarget: cpuTargetShare } = scenario;
+  const targetShare = scenario.concurrencyTarget ?? CONTAINER_DEFAULTS[scaling].targetShare;
   const minInstances = scenario.minInstances ?? 0;
   const maxInstances = Math.max(minInstances, scenario.maxInstances ?? CONTAINERS_MAX_DEFAULT);
   const vcpus = scenario.cores ?? pricing.size?.vcpus ?? 1;
-  const requestsAtOnce = scenario.concurrency ?? CONTAINER_CONCURRENCY_DEFAULT;
+  const requestsAtOnce = scenario.concurrency ?? CONTAINER_DEFAULTS[scaling].concurrency;
   const coldStartUs = fixedStartUs(scenario, CONTAINER_START_US_DEFAULT);
   const queueLimit = limitOf(scenario);
-  const fleet = { minInstances, maxInstances, requestsAtOnce, vcpus, targetShare, coldStartUs };
+  const fleet = { minInstances, maxInstances, requestsAtOnce, vcpus, coldStartUs };
+  const rules = { scaling, targetShare, cpuTargetShare };
   return {
-    platform: containersPlatform({ ...fleet, queueLimit, memoryBytes }),
+    platform: containersPlatform({ ...fleet, ...rules, queueLimit, memoryBytes }),
     requestsAtOnce: null,
     settings: {
       ...{ minInstances, maxInstances, concurrency: requestsAtOnce, cores: vcpus },
+      ...asked({
+        containerScaling: scaling === 'kpa' ? null : scaling,
+        cpuTarget: scaling === 'kpa' ? null : cpuTargetShare * 100,
+      }),
       ...{ concurrencyTarget: targetShare * 100, coldStartMs: coldStartUs / US_PER_MS },
       ...{ queueLimit: finite(queueLimit), memoryMb: inMb(memoryBytes) },
     },

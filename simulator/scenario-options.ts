@@ -1,10 +1,10 @@
 /** Every option of a scenario as it is given, and which platforms have a use for it. It checks nothing. */
 import type { PriceBook } from '../metering/price-book.ts';
+import type { ContainerScaling } from './platforms/containers.ts';
 import type { Routing } from './platforms/fleet.ts';
 import type { GroupMetric } from './platforms/group-scaling.ts';
 import type { Pick } from './platforms/instances.ts';
 import type { KeepAliveName } from './platforms/keep-alive/policy.ts';
-import type { SurvivalCurveName } from './platforms/keep-alive/survival-curves.ts';
 import type { PaasScaling } from './platforms/paas-scaling.ts';
 import { PLATFORM_NAMES, type PlatformName } from './platforms/platform.ts';
 import type { SpotReplacement } from './platforms/spot.ts';
@@ -18,8 +18,6 @@ export interface ScenarioInput {
   readonly keepAlive?: KeepAliveName | undefined;
   /** functions: seconds that an idle instance lives, 0 for none; default 600, at most 10^9. */
   readonly keepAliveS?: number | undefined;
-  /** functions: whose measured curve `survival` draws from; default aws. */
-  readonly survivalCurve?: SurvivalCurveName | undefined;
   /** functions: memory of all instances together in MB, for `lru` and `greedy-dual`, which need it. */
   readonly memoryCapMb?: number | undefined;
   /**
@@ -49,7 +47,7 @@ export interface ScenarioInput {
   /** vm: `fifo` a core for each request, `ps` requests share the cores; default fifo. */
   readonly sharing?: Sharing | undefined;
   /**
-   * Requests that an instance takes at once. containers: default 100. vm-group: default its cores. vm with
+   * Requests that an instance takes at once. containers: default 100, with cloud-run 80. vm-group: default its cores. vm with
    * `sharing` ps: default no limit.
    */
   readonly concurrency?: number | undefined;
@@ -131,8 +129,12 @@ export interface ScenarioInput {
   readonly requestsTarget?: number | undefined;
   /** paas: default least-loaded. */
   readonly routing?: Routing | undefined;
-  /** containers: % of the concurrency that the autoscaler aims at; default 70. */
+  /** containers: whose autoscaler; default kpa. */
+  readonly containerScaling?: ContainerScaling | undefined;
+  /** containers: % of the concurrency that the autoscaler aims at, 1 to 100; default kpa 70, cloud-run 60. */
   readonly concurrencyTarget?: number | undefined;
+  /** containers with cloud-run: % of the processors that the autoscaler aims at, 1 to 100; default 60. */
+  readonly cpuTarget?: number | undefined;
   /** Seconds of an interval of the time series; default no series. */
   readonly seriesS?: number | undefined;
   /** Independent repetitions with seeds of their own; default 1. */
@@ -152,7 +154,6 @@ export const OPTION_USERS: Readonly<Record<ScenarioKey, readonly PlatformName[]>
   platforms: ALL,
   keepAlive: ['functions'],
   keepAliveS: ['functions'],
-  survivalCurve: ['functions'],
   memoryCapMb: ['functions'],
   coldStartMs: ['functions', 'containers', 'ebb'],
   pick: ['functions'],
@@ -205,7 +206,9 @@ export const OPTION_USERS: Readonly<Record<ScenarioKey, readonly PlatformName[]>
   p95TargetMs: ['paas'],
   requestsTarget: ['paas'],
   routing: ['paas'],
+  containerScaling: ['containers'],
   concurrencyTarget: ['containers'],
+  cpuTarget: ['containers'],
   seriesS: ALL,
   replications: ALL,
   seed: ALL,

@@ -6,20 +6,21 @@ import { CodedError } from '../metering/errors.ts';
 import { didYouMean } from '../metering/nearest.ts';
 import type { PriceBook } from '../metering/price-book.ts';
 import { BYTES_PER_MB, US_PER_MS, US_PER_S } from '../metering/units.ts';
-import { OptionReader, shown } from './option-reader.ts';
+import { OptionReader } from './option-reader.ts';
 import { type AlarmRule, parseAlarm } from './platforms/alarm.ts';
+import { CONTAINER_SCALINGS, type ContainerScaling } from './platforms/containers.ts';
 import { ROUTINGS, type Routing } from './platforms/fleet.ts';
 import { GROUP_METRICS, type GroupMetric, parseSteps, type ScalingStep } from './platforms/group-scaling.ts';
 import { PICKS, type Pick } from './platforms/instances.ts';
 import { KEEP_ALIVES, type KeepAliveName } from './platforms/keep-alive/policy.ts';
-import { SURVIVAL_CURVE_NAMES, type SurvivalCurveName } from './platforms/keep-alive/survival-curves.ts';
 import { PAAS_SCALINGS, type PaasScaling } from './platforms/paas-scaling.ts';
 import { PLATFORM_NAMES, PLATFORMS_DEFAULT, type PlatformName } from './platforms/platform.ts';
 import { type ProvisionedStep, parseSchedule } from './platforms/provisioned.ts';
 import type { SpotSettings } from './platforms/spot.ts';
 import { SHARINGS, type Sharing } from './platforms/vm.ts';
 import { crossCheckCosts, readCosts, readSpot } from './scenario-costs.ts';
-import { OPTION_USERS, SCENARIO_KEYS, type ScenarioInput, type ScenarioKey } from './scenario-options.ts';
+import { crossCheck } from './scenario-fit.ts';
+import { SCENARIO_KEYS, type ScenarioInput, type ScenarioKey } from './scenario-options.ts';
 
 export { SCENARIO_KEYS, type ScenarioInput } from './scenario-options.ts';
 
@@ -28,7 +29,6 @@ export interface Scenario {
   readonly platforms: readonly PlatformName[];
   readonly keepAlive: KeepAliveName;
   readonly keepAliveUs: number;
-  readonly survivalCurve: SurvivalCurveName;
   readonly memoryCapBytes: number | null;
   readonly coldStartUs: number | 'trace' | null;
   readonly pick: Pick;
@@ -78,7 +78,10 @@ export interface Scenario {
   readonly p95TargetUs: number | null;
   readonly requestsTarget: number | null;
   readonly routing: Routing;
-  readonly concurrencyTarget: number;
+  readonly containerScaling: ContainerScaling;
+  /** null: as the autoscaler has it. */
+  readonly concurrencyTarget: number | null;
+  readonly cpuTarget: number;
   readonly seriesUs: number | null;
   readonly replications: number;
   readonly seed: number;
@@ -89,6 +92,9 @@ const HOST_QUEUE_TIMEOUT_US = 10_000_000;
 const HOST_TIME_LIMIT_US = 10_000_000;
 /** EC2 Auto Scaling's default cooldown, and the warm-up where none is set (docs.aws.amazon.com, 2025). */
 const COOLDOWN_US = 300_000_000;
+
+/** cloud.google.com/run/docs/about-instance-autoscaling, 2025. */
+const CLOUD_RUN_CPU_TARGET = 0.6;
 
 const SECONDS_MAX = 1e9;
 const MS_MAX = 3_600_000;
@@ -128,7 +134,6 @@ function readFunctions(read: Read) {
   return {
     keepAlive: read.oneOf('keepAlive', KEEP_ALIVES) ?? 'fixed',
     keepAliveUs: read.us('keepAliveS', SECONDS_MAX, US_PER_S) ?? 600 * US_PER_S,
-    survivalCurve: read.oneOf('survivalCurve', SURVIVAL_CURVE_NAMES) ?? 'aws',
     memoryCapBytes: readMb(read, 'memoryCapMb', COUNT_MAX),
     coldStartUs: readColdStart(read),
     pick: read.oneOf('pick', PICKS) ?? 'newest',
@@ -142,6 +147,8 @@ function readFunctions(read: Read) {
 
 const AT_ONCE: AlarmRule = { needed: 1, of: 1 };
 const ALARMS = 'M/N with 1 <= M <= N <= 10080, such as 3/3';
+
+const shareOf = (percent: number | null): number | null => (percent === null ? null : percent / 100);
 
 function readScaling(read: Read) {
   return {
@@ -163,7 +170,9 @@ function readScaling(read: Read) {
     p95TargetUs: read.us('p95TargetMs', MS_MAX, US_PER_MS),
     requestsTarget: read.number('requestsTarget', COUNT_MAX, 0.001),
     routing: read.oneOf('routing', ROUTINGS) ?? 'least-loaded',
-    concurrencyTarget: (read.number('concurrencyTarget', 100, 1) ?? 70) / 100,
+    containerScaling: read.oneOf('containerScaling', CONTAINER_SCALINGS) ?? 'kpa',
+    concurrencyTarget: shareOf(read.number('concurrencyTarget', 100, 1)),
+    cpuTarget: shareOf(read.number('cpuTarget', 100, 1)) ?? CLOUD_RUN_CPU_TARGET,
   } as const;
 }
 
@@ -177,44 +186,6 @@ function readInstances(read: Read) {
     queueTimeoutUs: read.us('queueTimeoutMs', MS_MAX, US_PER_MS) ?? HOST_QUEUE_TIMEOUT_US,
     timeLimitUs: read.us('timeLimitMs', MS_MAX, US_PER_MS, 1) ?? HOST_TIME_LIMIT_US,
   } as const;
-}
-
-/** Options that do not fit each other, or no chosen platform. */
-function crossCheck(read: Read, scenario: Scenario): void {
-  const { platforms, keepAlive, memoryCapBytes, minInstances, maxInstances, sharing } = scenario;
-  for (const key of SCENARIO_KEYS) {
-    if (read.value(key) === undefined) continue;
-    const users = OPTION_USERS[key];
-    if (users.some((user) => platforms.includes(user))) continue;
-    read.faults.push(`${key}: is for ${users.join(', ')}, but simulated is ${platforms.join(', ')}`);
-  }
-  const isCapped = keepAlive === 'lru' || keepAlive === 'greedy-dual';
-  if (isCapped && memoryCapBytes === null) read.fault('memoryCapMb', `the memory for keepAlive ${keepAlive}`);
-  const needs = (key: ScenarioKey, other: string, isThere: boolean): void => {
-    if (read.value(key) !== undefined && !isThere)
-      read.faults.push(`${key}: is for ${other} alone, got ${shown(read.value(key))} without`);
-  };
-  needs('memoryCapMb', 'keepAlive lru or greedy-dual', isCapped);
-  needs('survivalCurve', 'keepAlive survival', keepAlive === 'survival');
-  needs('keepAliveS', 'keepAlive fixed or hybrid', keepAlive === 'fixed' || keepAlive === 'hybrid');
-  const isFor = (platform: PlatformName): boolean => platforms.includes(platform);
-  const isSpot = scenario.spot !== null;
-  needs('attempts', 'functions, or machines with spotRate or spotLivesS', isSpot || isFor('functions'));
-  needs(
-    'bootS',
-    'paas, vm-group, or vm with spotRate or spotLivesS',
-    isSpot || isFor('paas') || isFor('vm-group'),
-  );
-  needs('backoffMs', 'attempts of 2 or more', scenario.attempts > 1);
-  const isSharingAnywhere = sharing === 'ps' || platforms.some((name) => name !== 'vm');
-  needs('concurrency', 'sharing ps', isSharingAnywhere);
-  needs('alarmLowShare', 'target tracking, without scaleSteps', scenario.scaleSteps === null);
-  if (scenario.scaleSteps !== null) needs('scaleTarget', 'target tracking, without scaleSteps', false);
-  if (minInstances !== null && maxInstances !== null && minInstances > maxInstances) {
-    read.fault('minInstances', `at most maxInstances, ${maxInstances}`);
-  }
-  const hasNone = minInstances === 0 && platforms.some((name) => name === 'paas' || name === 'vm-group');
-  if (hasNone) read.fault('minInstances', 'at least 1 for paas and vm-group');
 }
 
 /** @throws CodedError `config-invalid`, which lists every fault at once; unknown options are suggested. */

@@ -51,6 +51,24 @@ describe('ebb trace info', () => {
     for (const line of drawing) expect([...line].length).toBeLessThanOrEqual(100);
   });
 
+  it('shows names that a terminal can show, what is left after ten of them, and rates that are nearly nothing', async () => {
+    const path = join(folder, 'names.csv');
+    const names = ['\u001b[31mred', 'x'.repeat(300), '', ...Array.from({ length: 12 }, (_, at) => `f${at}`)];
+    // A request every 40 days.
+    writeFileSync(path, ['t,d,f', ...names.map((name, at) => `${at * 3_456_000},1,${name}`)].join('\n'));
+    const columns = ['--csv-time', 't', '--csv-duration', 'd', '--csv-function', 'f'];
+    const { stdout } = await ebb('trace', 'info', path, ...columns);
+    expect(stdout).toContain('  \u{fffd}[31mred  ');
+    expect(stdout).not.toContain('\u001b');
+    expect(stdout).toMatch(/^ {2}x{59}… {2}/m);
+    expect(stdout).toMatch(/^ {2}"" /m);
+    expect(stdout).toMatch(/^ {2}5 more +5 +33\.3 %$/m);
+    expect(stdout).toMatch(/^per second +mean 0\.00000031, peak 1/m);
+    expect(stdout).not.toMatch(/up to 0 requests/);
+    writeFileSync(path, 't,d,f\n5,1,a\n');
+    expect((await ebb('trace', 'info', path, ...columns)).stdout).not.toContain('gaps');
+  });
+
   it('gives the same as JSON, and the same bytes each time', async () => {
     const first = await ebb('trace', 'info', ...SPIKE, ...SERVICE, '--json');
     const info = first.json();

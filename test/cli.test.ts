@@ -361,6 +361,14 @@ describe('ebb simulate', () => {
       2,
       expect.stringContaining('--keep-alive-s: is for functions, but simulated is vm'),
     ]);
+    const both = ['--keep-alive', 'aws-2025', '--keep-alive-s', '5'];
+    const preset = await ebb('simulate', llm, ...llmOptions, '--platform', 'functions', ...both);
+    expect(preset.stderr).toContain(
+      '--keep-alive-s: is for --keep-alive fixed or hybrid alone, got 5 without',
+    );
+    // What is a word beside a colon is no option.
+    const book = await ebb('simulate', llm, ...llmOptions, '--platform', 'vm', '--prices', 'aws-lambda-x86');
+    expect(book.stderr).toContain('for vm expected one that bills instances: aws-ec2');
     const strange = await ebb('simulate', llm, ...llmOptions, '--platform', 'container');
     expect([strange.exitCode, strange.stderr]).toEqual([
       2,

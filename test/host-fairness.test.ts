@@ -1,6 +1,6 @@
 /** How functions share threads and queues: in turn, whoever floods; within limits of their own; and never for ever. */
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type Waiting, WaitingRequests } from '../host/waiting-requests.ts';
+import { type Waiting, WaitingRequests } from '../host/threads/waiting-requests.ts';
 import { type AdmissionState, admitShared, mayDisplace, takesTurns } from '../metering/policy.ts';
 import { CORNERS, example, guestOf } from './host-guests.ts';
 import { type Answer, closeAll, errorOf, signalled, TestHost, upstream } from './host-kit.ts';
@@ -58,6 +58,7 @@ describe('the queue', () => {
     functionName,
     level: 0,
     concurrency: 320,
+    isExclusive: false,
     queueTimeoutMs: 1_000,
     enqueuedMs: 0,
     start: () => undefined,

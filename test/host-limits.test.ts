@@ -1,7 +1,9 @@
 /** Guests that pass a limit through a whole host: they end, and their threads live on. */
 import { afterEach, describe, expect, it } from 'vitest';
+import { planDirect } from '../host/component/direct-plan.ts';
 import { guardModule } from '../host/component/guard-module.ts';
 import { importMemory, type MemoryType } from '../host/component/import-memory.ts';
+import { limitMemory } from '../host/component/limit-memory.ts';
 import { makePlan } from '../host/component/plan.ts';
 import { hostConfig } from '../host/config.ts';
 import { effectiveSettings } from '../host/function-settings.ts';
@@ -9,11 +11,11 @@ import { NestedCalls } from '../host/nested-calls.ts';
 import { OutboundAccess, systemResolver } from '../host/outbound-access.ts';
 import { OutboundPolicy } from '../host/outbound-policy.ts';
 import { runLimits } from '../host/run-limits.ts';
-import type { RequestData } from '../host/wasi/http-incoming.ts';
-import { WorkerSlot } from '../host/worker-slot.ts';
+import { WorkerPool } from '../host/threads/pool.ts';
 import { example as guest } from './host-guests.ts';
 import { closeAll, closeLater, errorOf, signalled, TestHost, upstream } from './host-kit.ts';
-import { fromText } from './instrument-kit.ts';
+import { fromText, type GuestExports } from './instrument-kit.ts';
+import { runEvents } from './run-kit.ts';
 
 afterEach(closeAll);
 
@@ -93,45 +95,55 @@ describe('the details of a function', () => {
 
 describe('a guest without checks', () => {
   it('is what a module that imports names of the host is left as, its memory bounded all the same', async () => {
-    const module = await fromText('(module (import "ebb" "limits" (memory 1)) (memory 1))');
-    const { bytes, guard } = guardModule(module, 2 * 65_536, true);
+    const module = await fromText(
+      '(module (import "ebb" "limits" (memory 1)) (memory (export "m") 1) (func (export "grow") (result i32) (memory.grow 1 (i32.const 2))))',
+    );
+    const { bytes, guard } = guardModule(module, true);
     expect(guard).toBeUndefined();
-    expect(WebAssembly.validate(bytes)).toBe(true);
-    expect(bytes).not.toEqual(module);
+    const limited = new WebAssembly.Module(limitMemory(bytes, 2 * 65_536));
+    const imports = { ebb: { limits: new WebAssembly.Memory({ initial: 1 }) } };
+    const { grow } = new WebAssembly.Instance(limited, imports).exports as GuestExports;
+    expect(grow?.()).toBe(-1);
   });
 
   it('is stopped with its thread', async () => {
-    const { plan, files } = await makePlan(await guest('burn'), MEMORY_BYTES);
+    const burn = await guest('burn');
+    const { plan } = await makePlan(burn, MEMORY_BYTES);
+    const planned = planDirect(burn, plan.exports[0] as string);
+    if ('unfit' in planned) throw new Error(planned.unfit);
     const modules: Record<string, WebAssembly.Module> = {};
     const memories: Record<string, MemoryType> = {};
-    for (const { name, bytes } of files) {
-      const imported = importMemory(bytes, MEMORY_BYTES);
-      if (imported) memories[name] = imported.memory;
+    for (const [index, bytes] of planned.modules.entries()) {
+      const name = plan.modules[index] as string;
+      const imported = importMemory(bytes);
+      if (imported) memories[name] = { ...imported.memory, pagesMax: MEMORY_BYTES / 65_536 };
       modules[name] = await WebAssembly.compile(imported?.bytes ?? new Uint8Array(bytes));
     }
-    const ready = signalled();
-    const gone = signalled();
-    const slot = new WorkerSlot(
-      { nestedCalls: new NestedCalls() },
-      { onChange: ready.happens, onGone: gone.happens },
-    );
-    closeLater(() => slot.terminate());
-    await ready.happened;
-    slot.claim();
-    const unguarded = { plan: { ...plan, deadlines: 'thread' as const }, modules, memories, guards: {} };
-    const component = { ...unguarded, key: 'burn', script: '', codeBytes: 0 };
-    const request: RequestData = {
+    const pool = new WorkerPool({
+      workers: 1,
+      queueLimit: 1,
+      nestedCalls: new NestedCalls(),
+      isKept: () => true,
+    });
+    closeLater(() => pool.close());
+    const unguarded = { ...plan, deadlines: 'thread' as const, guards: {} };
+    const sizes = { memoryBytesMax: MEMORY_BYTES, codeBytes: 0 };
+    const component = { plan: unguarded, modules, memories, key: 'burn', script: '', ...sizes };
+    const request = {
       method: 'GET',
       scheme: 'http',
       authority: 'localhost',
       pathWithQuery: '/spin',
       headers: [],
-      body: new Uint8Array(),
-    };
+    } as const;
     const settings = effectiveSettings({ timeLimitMs: 300, memoryMb: MEMORY_MB }, hostConfig({}));
     const limits = runLimits(settings, new OutboundAccess(new OutboundPolicy([]), systemResolver));
-    const result = await slot.run(component, { request, limits, level: 0, onEnd: () => undefined });
+    const order = { functionName: 'burn', request, limits, level: 0, events: runEvents() };
+    const spinning = pool.run(component, order);
+    const result = await spinning;
     expect(result).toMatchObject({ outcome: 'time-limit', memoryBytesPeak: MEMORY_BYTES });
-    await gone.happened;
+    // On the thread that has taken the place of the one that went.
+    const fib = { ...order, request: { ...request, pathWithQuery: '/fib/10' } };
+    expect(await pool.run(component, fib)).toMatchObject({ outcome: 'ok' });
   });
 });

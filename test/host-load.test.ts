@@ -201,7 +201,7 @@ describe('a queue', () => {
   });
 });
 
-test('a client that leaves while its function runs changes nothing: the run ends and is recorded', async () => {
+test('a client that leaves while its function runs is noticed: the run ends, and its record says so', async () => {
   const reached = signalled();
   const answered = signalled();
   const slow = await upstream(async (_request, response) => {
@@ -218,7 +218,7 @@ test('a client that leaves while its function runs changes nothing: the run ends
   await expect(call).rejects.toThrow();
   answered.happens();
   const [record] = await ledgerOf(host, (all) => all.length > 0);
-  expect(record).toMatchObject({ outcome: 'ok', httpStatus: 200 });
+  expect(record).toMatchObject({ outcome: 'client-closed', httpStatus: 499, bytesOut: 0 });
   expect((await host.call('/f/corners/count')).text).toBe('1');
   expect(host.internalErrors).toEqual([]);
 });

@@ -3,12 +3,12 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { hostConfig } from '../host/config.ts';
 import { checkSettings } from '../host/function-settings.ts';
 import { OutboundAccess, type Resolver } from '../host/outbound-access.ts';
-import { sendOutbound } from '../host/outbound-client.ts';
 import { OutboundPolicy } from '../host/outbound-policy.ts';
 import { parseRule } from '../host/outbound-rules.ts';
 import { isSpecialAddress } from '../host/special-addresses.ts';
 import { example } from './host-guests.ts';
 import { closeAll, TestHost, upstream } from './host-kit.ts';
+import { Sent } from './host-outbound-kit.ts';
 
 let proxy: Uint8Array;
 
@@ -25,30 +25,10 @@ async function sent(
   resolve: Resolver = () => expect.unreachable(),
   scheme: 'http' | 'https' = 'http',
 ): Promise<string> {
-  const request = {
-    method: 'GET',
-    scheme,
-    authority,
-    pathWithQuery: '/',
-    headers: [],
-    body: new Uint8Array(),
-  };
-  const none = {
-    connectTimeoutMs: undefined,
-    firstByteTimeoutMs: undefined,
-    betweenBytesTimeoutMs: undefined,
-  };
-  const answer = await sendOutbound(
-    { ...request, ...none },
-    {
-      access: new OutboundAccess(new OutboundPolicy(...lists), resolve),
-      limits: { responseBytesMax: 1_000, timeoutMs: 10_000 },
-      signal: new AbortController().signal,
-      onConnected: () => () => undefined,
-    },
-  );
-  if (answer.tag === 'err') return answer.error.tag;
-  return `${answer.status} ${Buffer.from(answer.body).toString()}`;
+  const access = new OutboundAccess(new OutboundPolicy(...lists), resolve);
+  const request = new Sent('http://other.example/', { scheme, authority, access });
+  const how = await request.over;
+  return how === 'end' ? `${request.status} ${request.body}` : how;
 }
 
 /** A resolver that knows one address for every name. */

@@ -1,21 +1,15 @@
 /** Modules for instrumentation tests: from text, rewritten with any guards, and instantiated with what they import. */
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
-import {
-  type Instrumented,
-  type InstrumentOptions,
-  instrument,
-} from '../host/component/instrument/instrument.ts';
+import type { GuardOptions } from '../host/component/instrument/guards.ts';
+import { type Instrumented, instrument } from '../host/component/instrument/instrument.ts';
 import { createMemory } from '../host/component/instrument/memories.ts';
 import { LIMITS_IMPORT, type LimitCells } from '../host/component/limit-cells.ts';
 
-export const OPTIONS: InstrumentOptions = {
-  deadline: true,
-  fuel: false,
-  memoryBytesMax: 64 * 1_048_576,
-  tableElementsMax: 10_000_000,
-};
+export const OPTIONS: GuardOptions = { deadline: true, fuel: false, growth: true };
 
-export const FUEL_OPTIONS: InstrumentOptions = { ...OPTIONS, deadline: false, fuel: true };
+const PAGES_MAX = 1_024;
+
+export const FUEL_OPTIONS: GuardOptions = { ...OPTIONS, deadline: false, fuel: true };
 
 export async function fromText(text: string): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await parse(text));
@@ -24,7 +18,7 @@ export async function fromText(text: string): Promise<Uint8Array<ArrayBuffer>> {
 export type Rewritten = Extract<Instrumented, { ok: true }>;
 
 /** @throws when the module is refused. */
-export function rewritten(module: Uint8Array, options: InstrumentOptions = OPTIONS): Rewritten {
+export function rewritten(module: Uint8Array, options: GuardOptions = OPTIONS): Rewritten {
   const result = instrument(module, options);
   if (!result.ok) throw new Error(`${result.code}: ${result.message}`);
   return result;
@@ -38,7 +32,7 @@ export function instantiated(
   cells: LimitCells,
   imports: WebAssembly.Imports = {},
 ): GuestExports {
-  const own = Object.fromEntries(memories.map((memory) => [memory.name, createMemory(memory)]));
+  const own = Object.fromEntries(memories.map((memory) => [memory.name, createMemory(memory, PAGES_MAX)]));
   const group = { ...imports[LIMITS_IMPORT.module], ...own, [LIMITS_IMPORT.name]: cells.memory };
   const all = { ...imports, [LIMITS_IMPORT.module]: group };
   return new WebAssembly.Instance(new WebAssembly.Module(module), all).exports as GuestExports;

@@ -3,8 +3,17 @@ import { on, once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LimitCells } from '../host/component/limit-cells.ts';
-import { FUEL_OPTIONS, fromText, instantiated, OPTIONS, outcomeOf, rewritten } from './instrument-kit.ts';
+import { LimitCells, stopNumber } from '../host/component/limit-cells.ts';
+import type { ToGuestWorker } from './instrument-guest-worker.ts';
+import {
+  FUEL_OPTIONS,
+  fromText,
+  instantiated,
+  OPTIONS,
+  outcomeOf,
+  type Rewritten,
+  rewritten,
+} from './instrument-kit.ts';
 import { randomProgram } from './instrument-programs.ts';
 
 /** Each calls `begun` and then goes on for ever; `$run` is its function, the rest stands beside it. */
@@ -97,6 +106,9 @@ interface Told {
   readonly stopReason?: string;
 }
 
+/** The number under which the guest runs. */
+const EXECUTION = 7;
+
 describe('an endless guest', () => {
   const cells = new LimitCells();
   let worker: Worker;
@@ -108,13 +120,19 @@ describe('an endless guest', () => {
   });
   afterAll(() => worker.terminate());
 
+  const run = (guest: Rewritten, stop: number): void =>
+    worker.postMessage({ guest, execution: EXECUTION, stop } satisfies ToGuestWorker);
+
   async function stopped(text: string, runMs: number): Promise<Told> {
-    cells.allow();
     const guest = rewritten(await fromText(text));
-    worker.postMessage(guest);
+    run(guest, 0);
     for await (const [told] of on(worker, 'message') as AsyncIterable<[Told]>) {
       if (told.type === 'ended') return told;
-      setTimeout(() => cells.stop('time'), runMs);
+      setTimeout(() => {
+        // Nobody else is stopped in its place.
+        cells.stop(EXECUTION + 1, 'cpu');
+        cells.stop(EXECUTION, 'time');
+      }, runMs);
     }
     throw new Error('the worker ended');
   }
@@ -130,8 +148,7 @@ describe('an endless guest', () => {
 
   it('is stopped at its first check when the time was up before', async () => {
     const guest = rewritten(await fromText(endless({ run: '(loop $l (br $l))' })));
-    cells.stop('time');
-    worker.postMessage(guest);
+    run(guest, stopNumber('time'));
     const answers: Told[] = [(await once(worker, 'message'))[0] as Told];
     expect(answers).toEqual([
       { type: 'ended', outcome: 'threw RuntimeError: unreachable', stopReason: 'time' },

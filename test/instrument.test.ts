@@ -6,7 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { EXAMPLES } from '../guests/build.ts';
 import { compileGuest } from '../guests/compile.ts';
 import { Cursor } from '../host/component/instrument/cursor.ts';
-import { type InstrumentOptions, instrument } from '../host/component/instrument/instrument.ts';
+import type { GuardOptions } from '../host/component/instrument/guards.ts';
+import { instrument } from '../host/component/instrument/instrument.ts';
 import { IMMEDIATE, PLAIN_FORMS, PREFIXED_FORMS } from '../host/component/instrument/opcodes.ts';
 import { Refusal } from '../host/component/instrument/refusal.ts';
 import { readSections, SECTION } from '../host/component/instrument/sections.ts';
@@ -15,8 +16,8 @@ import { LimitCells } from '../host/component/limit-cells.ts';
 import { FUEL_OPTIONS, fromText, instantiated, OPTIONS, outcomeOf, rewritten } from './instrument-kit.ts';
 import { type Draw, randomProgram } from './instrument-programs.ts';
 
-const BOTH: InstrumentOptions = { ...OPTIONS, fuel: true };
-const NEITHER: InstrumentOptions = { ...OPTIONS, deadline: false };
+const BOTH: GuardOptions = { ...OPTIONS, fuel: true };
+const NEITHER: GuardOptions = { deadline: false, fuel: false, growth: false };
 const ALL_OPTIONS = [OPTIONS, FUEL_OPTIONS, BOTH, NEITHER];
 const FUEL = 1n << 60n;
 /** The opcode of an atomic read of one byte, which no other code of these tests has. */
@@ -39,7 +40,7 @@ describe('instrumented modules', () => {
       const module = readModule(name);
       if (!isValid(module)) continue;
       for (const options of [OPTIONS, BOTH]) {
-        expect(isValid(rewritten(module, { ...options, memoryBytesMax: 2 ** 32 }).module), name).toBe(true);
+        expect(isValid(rewritten(module, options).module), name).toBe(true);
       }
     }
   });
@@ -83,23 +84,6 @@ describe('instrumented modules', () => {
       { seed: 7, numRuns: 250, endOnFailure: true },
     );
     expect(traps).toBeGreaterThan(10);
-  });
-
-  it('bound what memories and tables may grow to', async () => {
-    const module = await fromText(`(module (memory (export "m") 1) (table (export "t") 2 funcref)
-      (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
-      (func (export "growTable") (param i32) (result i32) (table.grow (ref.null func) (local.get 0))))`);
-    const small = { ...OPTIONS, memoryBytesMax: 3 * 65_536, tableElementsMax: 10 };
-    const guest = instantiated(rewritten(module, small), new LimitCells());
-    expect([guest.grow?.(3), guest.grow?.(2), guest.growTable?.(9), guest.growTable?.(8)]).toEqual([
-      -1, 1, -1, 2,
-    ]);
-    expect(() => rewritten(module, { ...small, memoryBytesMax: 1 })).toThrow(
-      /memory that starts with at most 0 pages .*, got 1/,
-    );
-    expect(() => rewritten(module, { ...small, tableElementsMax: 1 })).toThrow(
-      /table that starts with at most 1 elements .*, got 2/,
-    );
   });
 
   it('have checks in long straight code too, and none in what is short and calls nothing', async () => {
@@ -184,7 +168,7 @@ describe('the walk through code', () => {
     for (const name of toolchainModules.filter((each) => /splicer|wasm-tools|preview1/.test(each))) {
       const module = readModule(name);
       if (!isValid(module)) continue;
-      const copies = [...functionBodies(rewritten(module, { ...NEITHER, memoryBytesMax: 2 ** 32 }).module)];
+      const copies = [...functionBodies(rewritten(module, NEITHER).module)];
       const originals = [...functionBodies(module)];
       expect(copies.length).toBe(originals.length);
       const changed = originals.filter((body, index) =>

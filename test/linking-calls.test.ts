@@ -4,13 +4,13 @@ import { PROVIDED_INTERFACES } from '../host/component/contract.ts';
 import { abiType } from '../host/wasi/core/abi-types.ts';
 import { hostCall, RESOURCE_HOMES, SIGNATURES, signatureOf } from '../host/wasi/core/interfaces.ts';
 import { readSignature } from '../host/wasi/core/signature.ts';
+import { CurrentContext } from '../host/wasi/current-context.ts';
 import { hostFunctions } from '../host/wasi/imports.ts';
 import { CallFuzzer } from './linking-fuzz.ts';
-import { contextFor } from './linking-harness.ts';
 
 test('every provided interface has signatures, and every signature a function behind it', () => {
   expect(Object.keys(SIGNATURES).sort()).toEqual([...PROVIDED_INTERFACES].sort());
-  const host = hostFunctions(contextFor({}, [], () => undefined));
+  const host = hostFunctions(new CurrentContext({ canSuspend: false }));
   for (const [interfaceName, functions] of Object.entries(SIGNATURES)) {
     for (const name of Object.keys(functions))
       expect(hostCall(host, interfaceName, name)).toBeTypeOf('function');

@@ -4,14 +4,19 @@
  */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildExamples } from '../guests/build.ts';
-import type { OutboundAnswer } from '../host/wasi/http-outgoing.ts';
+import type { GuestInstance } from '../host/component/link.ts';
+import type { Execution } from '../host/wasi/execution.ts';
+import type { OutboundAnswer } from '../host/wasi/execution-port.ts';
+import { FakeSource } from './fake-port.ts';
 import {
   type Ask,
   comparable,
+  executionFor,
   LINKINGS,
   type Linking,
   linkBoth,
   type Observed,
+  portFor,
   type Runnable,
   toComponent,
 } from './linking-harness.ts';
@@ -99,7 +104,7 @@ describe('an outbound request', () => {
     tag: 'ok',
     status: 207,
     headers: ['x-up', '1'],
-    body: new Uint8Array(Buffer.from('from upstream')),
+    body: FakeSource.whole('from upstream'),
   });
 
   test('is sent and answered the same in both ways', () => {
@@ -385,18 +390,19 @@ describe('an instance', () => {
 
   test('can live beside another of the same component', async () => {
     const { direct } = guest('hello');
-    const { contextFor, requestData } = await import('./linking-harness.ts');
-    const { IncomingRequest, ResponseOutparam } = await import('../host/wasi/http-incoming.ts');
-    const context = contextFor({}, [], () => undefined);
-    const [one, two] = [direct.linked.instantiate(context), direct.linked.instantiate(context)];
-    const outparams = [two, one].map((instance) => {
-      const outparam = new ResponseOutparam();
-      instance.handle(new IncomingRequest(requestData({})), outparam);
-      return outparam;
-    });
-    for (const { value } of outparams) expect(value?.tag).toBe('ok');
+    const executions = [1, 2].map(() => executionFor({}, portFor({}), () => undefined));
+    const [one, two] = executions.map((execution) => direct.linked.instantiate(execution)) as [
+      GuestInstance,
+      GuestInstance,
+    ];
+    for (const [index, instance] of [two, one].entries()) {
+      const { request, outparam } = executions[1 - index] as Execution;
+      instance.handle(request, outparam);
+    }
+    for (const { answered } of executions) expect(answered).toMatchObject({ tag: 'ok', status: 200 });
     for (const instance of [one, two, one, two]) instance.release();
-    const [three, four] = [direct.linked.instantiate(context), direct.linked.instantiate(context)];
+    const fresh = () => direct.linked.instantiate(executionFor({}, portFor({}), () => undefined));
+    const [three, four] = [0, 1].map(fresh) as [GuestInstance, GuestInstance];
     expect(three.memoryBytes()).toBe(65_536);
     expect(four.memoryBytes()).toBe(65_536);
     three.release();

@@ -15,11 +15,11 @@ import { type CoreFunction, coreFunction, dropFunction } from '../host/wasi/core
 import { hostCall, RESOURCE_HOMES, SIGNATURES } from '../host/wasi/core/interfaces.ts';
 import { readSignature, type WitSignature } from '../host/wasi/core/signature.ts';
 import { STRING_CODECS } from '../host/wasi/core/strings.ts';
-import { IncomingRequest, ResponseOutparam } from '../host/wasi/http-incoming.ts';
+import { CurrentContext } from '../host/wasi/current-context.ts';
 import { hostFunctions } from '../host/wasi/imports.ts';
 import { CodedError } from '../metering/errors.ts';
 import { RandomStream } from '../simulator/kernel/random.ts';
-import { contextFor, requestData } from './linking-harness.ts';
+import { executionFor, portFor } from './linking-harness.ts';
 
 /** Whole numbers below a bound, the same ones for the same seed. */
 export function seeded(seed: number): (below: number) => number {
@@ -58,7 +58,7 @@ export function mutated(bytes: Uint8Array, random: (below: number) => number): U
   return mutant;
 }
 
-export type PlanOutcome = 'planned' | 'unfit' | 'refused';
+export type PlanOutcome = 'proven' | 'planned' | 'unfit' | 'refused';
 
 /** Reads and plans; throws what is no refusal. */
 export function planOutcome(bytes: Uint8Array): PlanOutcome {
@@ -66,7 +66,9 @@ export function planOutcome(bytes: Uint8Array): PlanOutcome {
     const outline = parseComponent(bytes);
     checkContract(outline);
     const handler = outline.exports.find((name) => name.startsWith('wasi:http/incoming-handler@')) as string;
-    return 'unfit' in planDirect(bytes, handler) ? 'unfit' : 'planned';
+    const planned = planDirect(bytes, handler);
+    if ('unfit' in planned) return 'unfit';
+    return planned.isProven ? 'proven' : 'planned';
   } catch (thrown) {
     if (thrown instanceof CodedError && thrown.code !== 'internal') return 'refused';
     throw thrown;
@@ -80,8 +82,6 @@ interface Callee {
   readonly signature: WitSignature;
 }
 
-class WouldWait extends Error {}
-
 const PAGES = 4;
 const MEMORY_BYTES = PAGES * 65_536;
 
@@ -92,15 +92,12 @@ export class CallFuzzer {
   readonly #handles = new HandleTable();
   readonly #memory: WebAssembly.Memory;
   readonly #callees: readonly Callee[];
+  readonly #context = new CurrentContext(this.#calls);
 
   constructor(seed: number) {
     this.#random = seeded(seed);
     this.#memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
-    const context = contextFor({}, [], () => undefined);
-    const wait = () => {
-      throw new WouldWait('it would wait');
-    };
-    const host = hostFunctions({ ...context, outbound: { ...context.outbound, wait } });
+    const host = hostFunctions(this.#context);
     const memory = new GuestMemory();
     memory.attach(this.#memory);
     memory.attachRealloc((_old, _oldBytes, _align, bytes) => this.#allocated(bytes));
@@ -157,11 +154,11 @@ export class CallFuzzer {
   restart(): void {
     this.#calls.reset();
     this.#handles.clear();
-    this.#handles.add(
-      'incoming-request',
-      new IncomingRequest(requestData({ body: 'body', headers: [['a', 'b']] })),
-    );
-    this.#handles.add('response-outparam', new ResponseOutparam());
+    const ask = { body: 'body', headers: [['a', 'b']] } as const;
+    const execution = executionFor(ask, portFor(ask), () => undefined);
+    this.#context.current = execution;
+    this.#handles.add('incoming-request', execution.request);
+    this.#handles.add('response-outparam', execution.outparam);
   }
 
   /** Calls one function. Gives whether it trapped; throws what no host function may throw. */
@@ -185,5 +182,5 @@ export class CallFuzzer {
   }
 }
 
-const FORESEEN = /^(GuestFault|GuestExit|RangeError|WouldWait)$/;
+const FORESEEN = /^(GuestFault|GuestExit|RangeError|FakeStop)$/;
 const isForeseen = (thrown: unknown): boolean => FORESEEN.test((thrown as Error).constructor.name);

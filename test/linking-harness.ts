@@ -4,15 +4,16 @@
  */
 import { readFile } from 'node:fs/promises';
 import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import type { LoadedPlan } from '../host/component/artifact-store.ts';
 import { LimitCells } from '../host/component/limit-cells.ts';
-import { type LinkedComponent, linkComponent } from '../host/component/link.ts';
+import { type GuestInstance, type LinkedComponent, linkComponent } from '../host/component/link.ts';
 import { MemoryPool } from '../host/component/memory-pool.ts';
 import { compileModules } from '../host/component/module-cache.ts';
 import { type LinkPlan, makePlan } from '../host/component/plan.ts';
-import { Allowance } from '../host/wasi/http-bodies.ts';
-import { IncomingRequest, type RequestData, ResponseOutparam } from '../host/wasi/http-incoming.ts';
-import type { OutboundAnswer, OutboundRequest } from '../host/wasi/http-outgoing.ts';
-import { type ExecutionContext, GuestExit } from '../host/wasi/imports.ts';
+import { type Answered, Execution } from '../host/wasi/execution.ts';
+import type { OutboundAnswer, OutboundHead, RequestHead } from '../host/wasi/execution-port.ts';
+import { GuestExit } from '../host/wasi/imports.ts';
+import { FakeNews, FakePort, FakeSource } from './fake-port.ts';
 
 export const LINKINGS = ['generated', 'direct'] as const;
 export type Linking = (typeof LINKINGS)[number];
@@ -30,7 +31,7 @@ export interface Observed {
   readonly error?: unknown;
   readonly log: string;
   readonly memoryBytes: number;
-  readonly sent: readonly OutboundRequest[];
+  readonly sent: readonly (OutboundHead & { readonly body: string })[];
 }
 
 export interface Ask {
@@ -38,7 +39,9 @@ export interface Ask {
   readonly path?: string;
   readonly headers?: readonly (readonly [string, string])[];
   readonly body?: string | Uint8Array;
-  readonly upstream?: (request: OutboundRequest) => OutboundAnswer;
+  readonly upstream?: (request: OutboundHead) => OutboundAnswer;
+  /** The outside, where the ask alone would not do. */
+  readonly port?: FakePort;
 }
 
 /** A component that was linked in one way. */
@@ -46,20 +49,37 @@ export interface Runnable {
   readonly plan: LinkPlan;
   readonly linked: LinkedComponent;
   readonly pool: MemoryPool;
+  /** In a thread that blocks while the guest waits. */
   run(ask?: Ask): Observed;
+  /** Where the guest can be suspended while it waits. */
+  runSuspendably(ask?: Ask): Promise<Observed>;
 }
 
-export async function link(component: Uint8Array, linking: Linking): Promise<Runnable> {
+/** A component's plan, as if it had been read from disk. */
+export async function loadedPlan(component: Uint8Array, linking: Linking): Promise<LoadedPlan> {
   const { plan, files } = await makePlan(component, MEMORY_BYTES_MAX, linking);
   const script = plan.linking === 'generated' ? files.find(({ name }) => name === plan.script) : undefined;
   const modules = files.filter(({ name }) => plan.modules.includes(name));
-  const text = script ? Buffer.from(script.bytes).toString() : '';
+  return { plan, script: script ? Buffer.from(script.bytes).toString() : '', modules };
+}
+
+/** @param memoryBytesMax what the memories and tables of an instance may have. */
+export async function link(
+  component: Uint8Array,
+  linking: Linking,
+  memoryBytesMax = MEMORY_BYTES_MAX,
+): Promise<Runnable> {
+  const loaded = await loadedPlan(component, linking);
   const pool = new MemoryPool();
-  const linked = linkComponent(await compileModules({ plan, script: text, modules }, MEMORY_BYTES_MAX), {
+  const surroundings = { pool, cells: new LimitCells() };
+  const linked = linkComponent(await compileModules(loaded, memoryBytesMax), surroundings);
+  return {
+    plan: loaded.plan,
+    linked,
     pool,
-    cells: new LimitCells(),
-  });
-  return { plan, linked, pool, run: (ask = {}) => run(linked, ask) };
+    run: (ask = {}) => run(linked, ask),
+    runSuspendably: (ask = {}) => runSuspendably(linked, ask),
+  };
 }
 
 /** Links in both ways, and makes sure that these are two. */
@@ -69,82 +89,97 @@ export async function linkBoth(component: Uint8Array): Promise<Readonly<Record<L
   return { direct, generated: await link(component, 'generated') };
 }
 
-const bytesOf = (value: string | Uint8Array): Uint8Array =>
-  typeof value === 'string' ? new Uint8Array(Buffer.from(value)) : value;
-
-export function requestData({ method = 'GET', path = '/', headers = [], body = '' }: Ask): RequestData {
+export function requestHead({ method = 'GET', path = '/', headers = [] }: Ask): RequestHead {
   return {
     method,
     pathWithQuery: path,
     scheme: 'http',
     authority: 'host.test',
     headers: headers.flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')]),
-    body: bytesOf(body),
   };
 }
 
-export function contextFor(
-  ask: Ask,
-  sent: OutboundRequest[],
-  onLog: (bytes: Uint8Array) => void,
-): ExecutionContext {
+const DENIED: OutboundAnswer = { tag: 'err', error: { tag: 'HTTP-request-denied' } };
+
+export function portFor({ body = '', upstream = () => DENIED }: Ask, canSuspend = false): FakePort {
+  return new FakePort({
+    requestBody: FakeSource.whole(body),
+    upstream,
+    news: new FakeNews([], canSuspend),
+  });
+}
+
+export function executionFor(ask: Ask, port: FakePort, onLog: (bytes: Uint8Array) => void): Execution {
   const onTooLarge = (): never => {
     throw new Error('the response is too large');
   };
-  return {
-    responseRules: {
-      allowance: new Allowance(RESPONSE_BYTES_MAX, onTooLarge),
-      isHead: ask.method === 'HEAD',
-    },
-    requestAllowance: new Allowance(RESPONSE_BYTES_MAX, onTooLarge),
-    outbound: {
-      send: (request) => {
-        sent.push(request);
-        const answer = ask.upstream?.(request) ?? { tag: 'err', error: { tag: 'HTTP-request-denied' } };
-        return { answer: () => answer };
-      },
-      wait: () => undefined,
-    },
-    onLog,
-  };
+  return new Execution({ port, head: requestHead(ask), bodyBytesMax: RESPONSE_BYTES_MAX, onTooLarge, onLog });
+}
+
+type Ended = Omit<Observed, 'log' | 'sent' | 'memoryBytes'>;
+
+/** One run in its parts, since they come one after the other in two ways. */
+class Run {
+  readonly #log: Uint8Array[] = [];
+  readonly #port: FakePort;
+  readonly execution: Execution;
+  readonly #linked: LinkedComponent;
+  #instance: GuestInstance | undefined;
+
+  constructor(linked: LinkedComponent, ask: Ask, canSuspend: boolean) {
+    this.#linked = linked;
+    this.#port = ask.port ?? portFor(ask, canSuspend);
+    this.execution = executionFor(ask, this.#port, (bytes) => this.#log.push(bytes));
+  }
+
+  handle(): void | Promise<void> {
+    this.#instance = this.#linked.instantiate(this.execution);
+    return this.#instance.handle(this.execution.request, this.execution.outparam);
+  }
+
+  failed(thrown: unknown): Ended {
+    this.execution.abandon();
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    return { outcome: thrown instanceof GuestExit ? 'exit' : 'trap', message };
+  }
+
+  observed(ended: Ended): Observed {
+    const memoryBytes = this.#instance?.memoryBytes() ?? 0;
+    this.#instance?.release();
+    const sent = this.#port.calls.map(({ head, body }) => ({ ...head, body: body.text }));
+    return { ...ended, log: Buffer.concat(this.#log).toString(), memoryBytes, sent };
+  }
+
+  answered(answered: Answered): Ended {
+    if (answered.tag === 'none') return { outcome: 'no-response' };
+    if (answered.tag === 'err') return { outcome: 'error', error: answered.error };
+    if (answered.failure) return { outcome: 'unfinished' };
+    const { head, sink } = this.#port;
+    const headers = (head?.headers ?? []).flatMap((name, index, all) =>
+      index % 2 === 0 ? [`${name}: ${all[index + 1]}`] : [],
+    );
+    return { outcome: 'ok', status: answered.status, headers, body: sink.text };
+  }
 }
 
 function run(linked: LinkedComponent, ask: Ask): Observed {
-  const log: Uint8Array[] = [];
-  const sent: OutboundRequest[] = [];
-  const outparam = new ResponseOutparam();
-  let memoryBytes = 0;
-  let ended: Omit<Observed, 'log' | 'sent' | 'memoryBytes'>;
+  const one = new Run(linked, ask, false);
   try {
-    const instance = linked.instantiate(contextFor(ask, sent, (bytes) => log.push(bytes)));
-    try {
-      instance.handle(new IncomingRequest(requestData(ask)), outparam);
-      ended = observed(outparam);
-    } finally {
-      memoryBytes = instance.memoryBytes();
-      instance.release();
-    }
+    if (one.handle()) throw new Error('it was to block, and did not');
+    return one.observed(one.answered(one.execution.end() as Answered));
   } catch (thrown) {
-    const message = thrown instanceof Error ? thrown.message : String(thrown);
-    ended = { outcome: thrown instanceof GuestExit ? 'exit' : 'trap', message };
+    return one.observed(one.failed(thrown));
   }
-  return { ...ended, log: Buffer.concat(log).toString(), memoryBytes, sent };
 }
 
-function observed({ value }: ResponseOutparam): Omit<Observed, 'log' | 'sent' | 'memoryBytes'> {
-  if (!value) return { outcome: 'no-response' };
-  if (value.tag === 'err') return { outcome: 'error', error: value.val };
-  const response = value.val.collect();
-  if (!response) return { outcome: 'unfinished' };
-  const headers = response.headers.flatMap((name, index) =>
-    index % 2 === 0 ? [`${name}: ${response.headers[index + 1]}`] : [],
-  );
-  return {
-    outcome: 'ok',
-    status: response.status,
-    headers,
-    body: Buffer.from(response.body).toString('latin1'),
-  };
+async function runSuspendably(linked: LinkedComponent, ask: Ask): Promise<Observed> {
+  const one = new Run(linked, ask, true);
+  try {
+    await one.handle();
+    return one.observed(one.answered(await one.execution.end()));
+  } catch (thrown) {
+    return one.observed(one.failed(thrown));
+  }
 }
 
 /** What both ways must agree on: all but the words of a fault. */
@@ -158,7 +193,12 @@ export interface ComponentOptions {
   readonly encoding?: 'utf8' | 'utf16' | 'compact-utf16';
   readonly adapters?: [string, Uint8Array][];
   readonly version?: string;
+  /** Interfaces that the world imports beside its own, by name with version, and the packages that define them. */
+  readonly more?: { readonly imports: readonly string[]; readonly packages: string };
 }
+
+/** Behind a feature gate in the text of WASI. */
+const INFORM = 'send-informational: func(status: u16, headers: headers) -> result<_, error-code>;';
 
 /** Makes a component of a core module in text form, whose imports bear their WASI names. */
 export async function toComponent(wat: string, options: ComponentOptions = {}): Promise<Uint8Array> {
@@ -167,11 +207,14 @@ export async function toComponent(wat: string, options: ComponentOptions = {}): 
 
 /** The same of a core module in binary form. */
 export async function toComponentOf(core: Uint8Array, options: ComponentOptions = {}): Promise<Uint8Array> {
-  const { encoding = 'utf8', adapters = [], version = '0.2.12' } = options;
+  const { encoding = 'utf8', adapters = [], version = '0.2.12', more } = options;
+  const imports = (more?.imports ?? []).map((name) => `import ${name};`).join(' ');
   // The world of guests has no exit, which other languages do import.
   const world = (await readFile(WIT_URL, 'utf8'))
-    .replace('include wasi:http/proxy@0.2.12;', (line) => `${line} import wasi:cli/exit@0.2.12;`)
+    .replace('include wasi:http/proxy@0.2.12;', (line) => `${line} import wasi:cli/exit@0.2.12; ${imports}`)
     .replace('interface stdin {', (line) => `interface exit { exit: func(status: result); } ${line}`)
+    .replace('resource response-outparam {', (line) => `${line} ${INFORM}`)
+    .concat(more?.packages ?? '')
     .replaceAll('0.2.12', version);
   const embedded = await componentEmbed({
     binary: core,

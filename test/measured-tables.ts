@@ -8,6 +8,7 @@ import { Writable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { runCommandLine } from '../cli/main.ts';
 import type { PlatformResult, SimulationResult } from '../simulator/result.ts';
+import type { Series } from '../simulator/series.ts';
 
 const root = join(import.meta.dirname, '..');
 const TRACES = 'test/traces';
@@ -175,7 +176,7 @@ export async function keepAliveCurves(): Promise<MeasuredTable> {
       return Object.entries(probes).map(([gapS, { cold }]) => ({ gapS, cold }));
     });
     for (const { gapS, cold } of gaps.sort((a, b) => Number(a.gapS) - Number(b.gapS))) {
-      const survival = await coldPercent(gapS, `--keep-alive survival --survival-curve ${provider}`);
+      const survival = await coldPercent(gapS, `--keep-alive ${provider}-2025`);
       if (cold === 0 || cold === 100) {
         others++;
         othersOff = Math.max(othersOff, Math.abs(survival - cold));
@@ -190,28 +191,47 @@ export async function keepAliveCurves(): Promise<MeasuredTable> {
   return { command: commands[0] ?? '', text: markdown(head, rows) };
 }
 
+/** What a time series says of a run of the sweep, one second an interval. */
+function runFigures({ trace, platforms }: SimulationResult, arrivedAtS: readonly number[], untilS: number) {
+  const [{ series }] = platforms as readonly [PlatformResult];
+  const { concurrency, queue, instances, arrivals } = series as Series;
+  const secondOf = (timeS: number): number => Math.max(0, Math.floor(timeS - trace.startUs / 1e6));
+  const from = secondOf(Math.min(...arrivedAtS));
+  const to = secondOf(untilS);
+  const sum = (values: readonly number[]): number =>
+    values.slice(from, to).reduce((all, one) => all + one, 0);
+  // Little's law: nothing is in flight when a run begins or when the next one does.
+  const latencyMs = ((sum(concurrency) + sum(queue)) / sum(arrivals)) * 1_000;
+  const peak = Math.max(...instances.slice(from, secondOf(Math.max(...arrivedAtS)) + 1));
+  return { latencyMs, peak };
+}
+
 export async function cloudRunSweep(): Promise<MeasuredTable> {
   const file = `${TRACES}/gcp_cloudrun_rps_sweep_2025-05.csv.gz`;
+  const command = (scaling: string): string =>
+    `simulate ${file} --csv-time timestamp --csv-function rps --service-time constant:165ms --platform containers --cores 1 --concurrency 80 --container-scaling ${scaling} --series-s 1`;
+  const cloudRun = (await predict(command('cloud-run'))).result;
+  const kpa = (await predict(command('kpa'))).result;
   const log = rowsOf(file);
-  const run = (rps: string, concurrency: number): string =>
-    `simulate ${file} --csv-time timestamp --csv-function rps --service-time constant:165ms --transform filter=function=${rps} --platform containers --cores 1 --concurrency ${concurrency}`;
-  const rows: (string | number)[][] = [];
-  for (const rps of new Set(log.map((row) => row.rps ?? ''))) {
+  const rates = [...new Set(log.map((row) => row.rps ?? ''))];
+  const arrivedAtS = (rps: string | undefined): number[] =>
+    log.filter((row) => row.rps === rps).map((row) => Date.parse(row.timestamp ?? '') / 1_000);
+  const rows = rates.map((rps, at) => {
     const own = log.filter((row) => row.rps === rps);
-    const cells: (string | number)[] = [];
-    for (const concurrency of [80, 4]) {
-      const { platform } = await predict(run(rps, concurrency));
-      cells.push(platform.instancesPeak, Math.round(platform.latencyMs.mean));
-    }
-    const latencyMs = Math.round(mean(own.map((row) => Number(row.latency_ms))));
-    rows.push([rps, distinct(own, 'instance'), latencyMs, ...cells]);
-  }
-  const predicted = [80, 4].flatMap((concurrency) => [
-    `instances, ${concurrency}`,
-    `latency, ${concurrency}`,
-  ]);
-  const head = ['requests/s', 'instances measured', 'mean latency measured, ms', ...predicted];
-  return { command: run('15', 80), text: markdown(head, rows) };
+    const untilS = Math.min(...arrivedAtS(rates[at + 1]), Math.max(...arrivedAtS(rps)) + 90);
+    const measuredMs = mean(own.map((row) => Number(row.latency_ms)));
+    const [predicted, byKpa] = [cloudRun, kpa].map((result) => runFigures(result, arrivedAtS(rps), untilS));
+    const cells = [distinct(own, 'instance'), predicted?.peak ?? '', byKpa?.peak ?? ''];
+    const latencies = [measuredMs, predicted?.latencyMs ?? 0, byKpa?.latencyMs ?? 0].map(Math.round);
+    const [measuredRound = 0, ...others] = latencies;
+    const off = difference(predicted?.latencyMs ?? 0, measuredMs);
+    return [rps, ...cells, measuredRound, others[0] ?? '', off, others[1] ?? ''];
+  });
+  const head = [
+    ...['requests/s', 'instances measured', 'predicted', "Knative's rule"],
+    ...['mean latency measured, ms', 'predicted', '', "Knative's rule"],
+  ];
+  return { command: command('cloud-run'), text: markdown(head, rows) };
 }
 
 export const MEASURED_TABLES = { awsSweep, awsLogs, simfaasExperiments, keepAliveCurves, cloudRunSweep };

@@ -209,7 +209,7 @@ describe('records from outside', () => {
       'line 7: functionName: expected a string, got nothing; runUs: expected an integer of 0 or more, got -1; ' +
         'cpuUs: expected an integer of 0 or more, got 1.5; ' +
         'outcome: expected one of ok, trap, exit, no-response, invalid-response, response-too-large, time-limit, ' +
-        'interrupted, rejected, got "fine"',
+        'interrupted, client-closed, rejected, got "fine"',
     );
   });
 

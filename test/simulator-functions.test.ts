@@ -163,7 +163,7 @@ describe('greedy-dual', () => {
 
 describe('measured survival', () => {
   it('is interpolated between the probes', () => {
-    const at = (share: number) => idleUsAt(SURVIVAL_CURVES.aws, share) / S;
+    const at = (share: number) => idleUsAt(SURVIVAL_CURVES['aws-2025'], share) / S;
     expect([at(0), at(0.08), at(0.43), at(0.94)]).toEqual([60, 300, 315, 345]);
     expect(at(0.5)).toBeCloseTo(315 + (15 * 7) / 25, 5);
     expect(at(0.999_999)).toBeLessThanOrEqual(360);
@@ -175,14 +175,34 @@ describe('measured survival', () => {
   });
 
   it.each([
-    ['aws', 330, 0.68],
-    ['azure', 240, 0.29],
-    ['gcp', 900, 0.07],
-  ] as const)('of %s is what was measured: after %d s %d are cold', (survivalCurve, gapS, share) => {
+    ['aws-2025', 330, 0.68],
+    ['azure-2025', 240, 0.29],
+    ['gcp-2025', 900, 0.07],
+  ] as const)('of %s is what was measured: after %d s %d are cold', (keepAlive, gapS, share) => {
     const probes = traceOf(...Array.from({ length: 10_000 }, (_, at) => `${at * gapS},0`));
-    const { coldStarts } = functionsOf(probes, { keepAlive: 'survival', survivalCurve });
+    const { coldStarts } = functionsOf(probes, { keepAlive });
     // Four standard errors of a share of ten thousand.
     expect(Math.abs(coldStarts / 10_000 - share)).toBeLessThan(4 * Math.sqrt((share * (1 - share)) / 10_000));
+  });
+});
+
+describe('the keep-alive', () => {
+  // Idle for 400 s: AWS has ended the instance, Cloud Run never has, and so says no fixed 600 s.
+  const probes = traceOf('0,0', '400,0');
+
+  it('is 600 s unless it is named, whatever the prices', () => {
+    const cold = (scenario: ScenarioInput): number => functionsOf(probes, scenario).coldStarts;
+    for (const prices of [['aws-lambda-x86'], ['azure-functions'], ['gcp-cloud-functions']]) {
+      expect(functionsOf(probes, { prices })).toMatchObject({ coldStarts: 1, settings: { keepAliveS: 600 } });
+    }
+    expect([cold({ keepAlive: 'aws-2025' }), cold({ keepAlive: 'gcp-2025' })]).toEqual([2, 1]);
+    expect(functionsOf(probes, { keepAlive: 'aws-2025' }).settings).toMatchObject({
+      keepAlive: 'aws-2025',
+      keepAliveS: null,
+    });
+    expect(() => cold({ keepAlive: 'aws-2025', keepAliveS: 600 })).toThrow(
+      'keepAliveS: is for keepAlive fixed or hybrid alone, got 600 without',
+    );
   });
 });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readTraceFile } from '../simulator/traces/file.ts';
 import type { TraceOptions } from '../simulator/traces/format.ts';
-import { parquetAsCsv } from '../simulator/traces/parquet.ts';
+import { parquetAsCsv } from '../simulator/traces/parquet-thread.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ebb-parquet-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

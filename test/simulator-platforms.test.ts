@@ -110,6 +110,15 @@ describe.each(PLATFORM_NAMES)('%s', (name) => {
         expect(7 * sum(series?.instances)).toBeCloseTo(platform.aliveSeconds, 2);
         expect(7 * sum(series?.concurrency)).toBeCloseTo(platform.busySeconds, 2);
         expect(resultOf(trace, scenario)).toEqual(platform);
+        if (rejected + failed > 0) return;
+        // Little's law without averages: whoever is in flight is in flight for the time of somebody's latency.
+        const inFlightS = 7 * (sum(series?.concurrency) + sum(series?.queue));
+        expect(inFlightS).toBeCloseTo((platform.latencyMs.mean * requests) / 1_000, 2);
+        // Work that comes in goes out: shared processors stretch runs, and add nothing to the work.
+        const workMs = sum([...trace.runUs]) / 1_000;
+        expect(platform.usage.cpuMs).toBeCloseTo(workMs, 6);
+        expect(platform.usage.runMs).toBeGreaterThanOrEqual(workMs - 1e-6);
+        if (name === 'functions' || name === 'ebb') expect(platform.usage.runMs).toBeCloseTo(workMs, 6);
       }),
       { numRuns: 150 },
     );
@@ -117,6 +126,35 @@ describe.each(PLATFORM_NAMES)('%s', (name) => {
 });
 
 describe('more servers', () => {
+  it.each([
+    ['vm', (more: number) => ({ instances: 1 + more })],
+    ['paas', (more: number) => ({ instances: 2, cores: 1 + more })],
+    ['vm-group', (more: number) => ({ minInstances: 1 + more, maxInstances: 1 + more, cores: 1 })],
+    [
+      'ebb',
+      (more: number) => ({
+        instances: 2,
+        cores: 1 + more,
+        queueLimit: 1e6,
+        queueTimeoutMs: 3.6e6,
+        timeLimitMs: 3.6e6,
+      }),
+    ],
+  ] as const)('never make the waits before them longer: %s', (name, shape) => {
+    fc.assert(
+      fc.property(anyTrace, fc.integer({ min: 0, max: 4 }), (trace, few) => {
+        const waits = (more: number) =>
+          resultOf(trace, { platforms: [name], ...shape(more) } as ScenarioInput).waitMs;
+        const [fewer, greater] = [waits(few), waits(few + 1)];
+        // No request waits longer, so no rank of them does.
+        for (const rank of ['mean', 'p50', 'p90', 'p99', 'max'] as const) {
+          expect(greater[rank]).toBeLessThanOrEqual(fewer[rank]);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   it('never make a request on shared processors take longer', () => {
     fc.assert(
       fc.property(anyTrace, fc.integer({ min: 1, max: 4 }), (trace, cores) => {
@@ -190,6 +228,20 @@ describe('options', () => {
       { platforms: ['paas'], minInstances: 5, maxInstances: 4 },
       /minInstances: expected at most maxInstances, 4/,
     ],
+    [
+      { platforms: ['paas'], paasScaling: 'load', p95TargetMs: 5 },
+      /p95TargetMs: is for paasScaling latency or queue-time alone, got 5 without/,
+    ],
+    [{ platforms: ['paas'], requestsTarget: 5 }, /requestsTarget: is for paasScaling requests alone/],
+    [{ platforms: ['paas'], instances: 2, paasScaling: 'latency' }, /paasScaling: is for paas that scales/],
+    [
+      { platforms: ['paas', 'vm'], instances: 2, maxInstances: 3 },
+      /maxInstances: is for paas that scales, got it beside instances/,
+    ],
+    [
+      { platforms: ['functions'], cpuTarget: 60 },
+      /cpuTarget: is for containers, but simulated is functions$/,
+    ],
     [{ platforms: ['paas'], minInstances: 0 }, /minInstances: expected at least 1 for paas and vm-group/],
     [{ platforms: ['containers'], coldStartMs: 'trace' }, /coldStartMs: expected a number .* containers/],
   ] as const)('that nobody can use are refused: %j', (scenario, message) => {
@@ -228,7 +280,7 @@ describe('replications', () => {
   it('give intervals for what draws, and none for what does not', () => {
     const drawn = simulate(rush(1), {
       platforms: ['functions'],
-      keepAlive: 'survival',
+      keepAlive: 'aws-2025',
       replications: 5,
       startRamp: 1,
       attempts: 9,

@@ -230,7 +230,8 @@ describe('the autoscaler', () => {
     const paas = resultOf(traceOf(...rush, ...calm), scenario);
     expect(paas.instancesPeak).toBeGreaterThan(10);
     expect(paas.instancesPeak).toBeLessThanOrEqual(20);
-    const fixed = resultOf(traceOf(...rush, ...calm), { ...scenario, instances: paas.instancesPeak });
+    const one = { ...scenario, maxInstances: undefined, instances: paas.instancesPeak };
+    const fixed = resultOf(traceOf(...rush, ...calm), one);
     expect(paas.aliveSeconds).toBeLessThan(fixed.aliveSeconds * 0.7);
     expect(resultOf(traceOf(...rush), { ...scenario, maxInstances: 5 }).instancesPeak).toBe(5);
   });

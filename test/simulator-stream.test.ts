@@ -46,7 +46,7 @@ describe('a stream', () => {
 
   const scenarios: readonly ScenarioInput[] = [
     { platforms: ['functions'] },
-    { platforms: ['functions'], keepAlive: 'survival', maxInstances: 20, attempts: 4, seriesS: 10 },
+    { platforms: ['functions'], keepAlive: 'aws-2025', maxInstances: 20, attempts: 4, seriesS: 10 },
     { platforms: ['functions'], provisioned: '0:2,60:5', startRamp: 3, attempts: 3 },
     { platforms: ['functions'], keepAlive: 'greedy-dual', memoryCapMb: 8_192 },
     { platforms: ['vm'], instances: 3, cores: 4, queueLimit: 50 },

@@ -1,6 +1,8 @@
 /** Formats of providers' and servers' logs: real samples where there are, and each one's own edges. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { OUTCOMES } from '../metering/execution.ts';
+import { simulate } from '../simulator/run.ts';
 import { readTraceFile } from '../simulator/traces/file.ts';
 import type { Trace } from '../simulator/traces/trace.ts';
 import { fixture, isSorted, MB, read, refusal, rowsOf, sample } from './trace-kit.ts';
@@ -16,6 +18,10 @@ describe('AWS', () => {
     for (const one of Array.from(events.arrivedAtUs.keys(), key(events))) expect(known).toContain(one);
     expect(new Set(events.columns.memoryBytesLimit)).toEqual(new Set([1769 * MB]));
   });
+
+  const records = readFileSync(fixture('lambda_records.jsonl'), 'utf8');
+  const [, start = '', , reported = ''] = records.split('\n');
+  const startedUs = Date.UTC(2022, 9, 21, 14, 5, 3, 165) * 1_000;
 
   const report = (id: string, rest = '') =>
     `REPORT RequestId: ${id}\tDuration: 12.34 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB\tMax Memory Used: 40 MB\t${rest}`;
@@ -43,6 +49,33 @@ describe('AWS', () => {
     expect(refusal(cut).message).toMatch(/column Memory Size: expected a REPORT line with Memory Size/);
   });
 
+  it('requests that Lambda ended or that failed are told as such, in lines and in records', () => {
+    const statuses = ['', 'Status: timeout', 'Status: error\tError Type: Runtime.ExitError'];
+    const lines = statuses.map((status, at) => `2025-05-12T20:37:4${at}.000Z ${report(`r${at}`, status)}`);
+    const outcomes = (text: string) =>
+      Array.from(read(text).columns.outcomeIndex ?? [], (at) => OUTCOMES[at]);
+    expect(outcomes(lines.join('\n'))).toEqual(['ok', 'time-limit', 'trap']);
+    const trace = read(lines.join('\n'));
+    const [functions] = simulate(trace, { platforms: ['functions'] }).platforms;
+    expect(functions).toMatchObject({ requests: 3, served: 1, failed: 2 });
+    // Both ran, and are billed.
+    expect(functions?.usage).toMatchObject({ executions: 3, byOutcome: { ok: 1, 'time-limit': 1, trap: 1 } });
+    expect(refusal(`2025-05-12T20:37:45.013Z ${report('a', 'Status: constructor')}`).message).toMatch(
+      /line 1, column Status: expected success, timeout, error, failure, got "constructor"/,
+    );
+    for (const [status, outcome] of [
+      ['success', 'ok'],
+      ['timeout', 'time-limit'],
+      ['failure', 'trap'],
+    ] as const) {
+      expect(outcomes(reported.replace('"status":"success"', `"status":"${status}"`))).toEqual([outcome]);
+    }
+    expect(outcomes(reported.replace(',"status":"success"', ''))).toEqual(['ok']);
+    expect(refusal(reported.replace('"status":"success"', '"status":7')).message).toMatch(
+      /column Status: .* got "7"/,
+    );
+  });
+
   it('CloudWatch events name their function by the log group', () => {
     const event = { logGroupName: '/aws/lambda/api', timestamp: 1_000, message: report('a'), eventId: '1' };
     const trace = read(JSON.stringify({ events: [event] }));
@@ -51,10 +84,6 @@ describe('AWS', () => {
       /line 1, column timestamp: expected text or a number, got nothing/,
     );
   });
-
-  const records = readFileSync(fixture('lambda_records.jsonl'), 'utf8');
-  const [, start = '', , reported = ''] = records.split('\n');
-  const startedUs = Date.UTC(2022, 9, 21, 14, 5, 3, 165) * 1_000;
 
   it('JSON records are what START and REPORT are, alone on a line, in events, in an array, behind a time', () => {
     const lines = records.trim().split('\n');
@@ -73,6 +102,7 @@ describe('AWS', () => {
         startupUs: Float64Array.of(549_040),
         memoryBytesLimit: Float64Array.of(128 * MB),
         memoryBytesPeak: Float64Array.of(94 * MB),
+        outcomeIndex: expect.anything(),
       });
     }
   });

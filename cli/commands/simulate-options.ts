@@ -1,10 +1,10 @@
 /** The options of `ebb simulate`, in the groups in which its help lists them; each with unit, default and range. */
 import { type Command, Option } from 'commander';
+import { CONTAINER_SCALINGS } from '../../simulator/platforms/containers.ts';
 import { ROUTINGS } from '../../simulator/platforms/fleet.ts';
 import { GROUP_METRICS } from '../../simulator/platforms/group-scaling.ts';
 import { PICKS } from '../../simulator/platforms/instances.ts';
 import { KEEP_ALIVES } from '../../simulator/platforms/keep-alive/policy.ts';
-import { SURVIVAL_CURVE_NAMES } from '../../simulator/platforms/keep-alive/survival-curves.ts';
 import { PAAS_SCALINGS } from '../../simulator/platforms/paas-scaling.ts';
 import { PLATFORM_NAMES } from '../../simulator/platforms/platform.ts';
 import { SPOT_REPLACEMENTS } from '../../simulator/platforms/spot.ts';
@@ -95,7 +95,7 @@ const FLEETS: readonly Row[] = [
   ],
   [
     '--concurrency <n>',
-    'requests that an instance takes at once, sharing its vCPUs (1 to 10000; default: containers 100, vm-group its vCPUs, vm with --sharing ps no limit)',
+    'requests that an instance takes at once, sharing its vCPUs (1 to 10000; default: containers 100, with cloud-run 80, vm-group its vCPUs, vm with --sharing ps no limit)',
     wholeNumber(1, 10_000),
   ],
   ['--sharing <rule>', 'vm: a core for each request, or all share them (default: fifo)', SHARINGS],
@@ -138,13 +138,16 @@ const SPOT: readonly Row[] = [
 ];
 
 const FUNCTIONS: readonly Row[] = [
-  ['--keep-alive <policy>', 'which idle instances are kept (default: fixed)', KEEP_ALIVES],
+  [
+    '--keep-alive <policy>',
+    'which idle instances are kept: for a fixed time, as measured at a provider, by a policy (default: fixed)',
+    KEEP_ALIVES,
+  ],
   [
     '--keep-alive-s <s>',
     'fixed, hybrid: how long an idle instance lives (s, 0: a fresh one for each request; default: 600)',
     seconds,
   ],
-  ['--survival-curve <name>', 'survival: whose measured curve of 2025 (default: aws)', SURVIVAL_CURVE_NAMES],
   ['--memory-cap-mb <mb>', 'lru, greedy-dual: memory of all instances together (MB)', count],
   [
     '--cold-start-ms <ms>',
@@ -175,9 +178,15 @@ const FUNCTIONS: readonly Row[] = [
 ];
 
 const CONTAINERS: readonly Row[] = [
+  ['--container-scaling <rule>', "Knative's autoscaler, or Cloud Run's (default: kpa)", CONTAINER_SCALINGS],
   [
     '--concurrency-target <%>',
-    'share of the concurrency that the autoscaler aims at (%, 1 to 100; default: 70)',
+    'share of the concurrency that the autoscaler aims at (%, 1 to 100; default: kpa 70, cloud-run 60)',
+    decimalNumber(100),
+  ],
+  [
+    '--cpu-target <%>',
+    'cloud-run: share of the vCPUs that it aims at (%, 1 to 100; default: 60)',
     decimalNumber(100),
   ],
 ];

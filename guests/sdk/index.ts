@@ -5,3 +5,4 @@ export { Headers } from './headers';
 export { log } from './log';
 export { Request } from './request';
 export { Response } from './response';
+export { BodyReader, BodyWriter } from './stream';

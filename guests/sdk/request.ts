@@ -4,10 +4,11 @@
 import { readBody } from './body';
 import { Headers, takeHeaders } from './headers';
 import { queryValues } from './query';
+import { BodyReader } from './stream';
 import { decodeUtf8 } from './text';
 import { answer, dropRequest, requestConsume, requestHeaders, requestMethod, requestPath } from './wasi';
 
-/** An incoming HTTP request; all of it can be read any number of times. */
+/** An incoming HTTP request; all of it can be read any number of times, but its body by `stream` only once. */
 export class Request {
   private heldHeaders: Headers | null = null;
   private heldBody: Uint8Array | null = null;
@@ -89,16 +90,25 @@ export class Request {
     return decodeUtf8(bytes.dataStart, bytes.length);
   }
 
+  /** The body piece by piece, instead of `body` and `text`. */
+  stream(): BodyReader {
+    return new BodyReader(this.consumed());
+  }
+
   /** Gives the resource back to the host. For the entry alone, after the guest's `handle`. */
   drop(): void {
     dropRequest(this.resource);
   }
 
   private readBody(): Uint8Array {
-    requestConsume(this.resource, answer);
-    if (load<u8>(answer)) throw new Error('the host gives no request body');
-    const read = readBody(load<i32>(answer, 4));
+    const read = readBody(this.consumed());
     if (read.error >= 0) throw new Error('the request body ended before it was complete');
     return read.bytes;
+  }
+
+  private consumed(): i32 {
+    requestConsume(this.resource, answer);
+    if (load<u8>(answer)) throw new Error('the request body was read before');
+    return load<i32>(answer, 4);
   }
 }

@@ -2,6 +2,7 @@
 
 import { writeBody } from './body';
 import { Headers, makeFields } from './headers';
+import { BodyWriter } from './stream';
 import { bytesAt, decimal, textBytes } from './text';
 import { answer, newResponse, responseBody, setOutparam, setStatus } from './wasi';
 
@@ -9,6 +10,7 @@ import { answer, newResponse, responseBody, setOutparam, setStatus } from './was
 export class Response {
   /** The header fields; `headers.append` adds a second one of the same name. */
   readonly headers: Headers = new Headers();
+  private writer: BodyWriter | null = null;
 
   /** A response of bytes, without any header. */
   constructor(
@@ -38,10 +40,31 @@ export class Response {
     this.headers.set(name, value);
     return this;
   }
+
+  /** Sends the head now, as it is, and gives what writes the body piece by piece; `body` is then not sent. */
+  stream(): BodyWriter {
+    let writer = this.writer;
+    if (!writer) this.writer = writer = new BodyWriter(sendHead(this));
+    return writer;
+  }
+
+  /** Hands what is not yet sent to the host. For the entry alone. */
+  send(): void {
+    const writer = this.writer;
+    if (writer) writer.finish();
+    else writeBody(sendHead(this), this.body);
+  }
 }
 
-/** Hands a response to the host: head first, so that the host can send it, then the body. For the entry alone. */
-export function sendResponse(response: Response, outparam: i32): void {
+let outparam: i32 = 0;
+
+/** Keeps the place where the response's head goes. For the entry alone, before the guest's `handle`. */
+export function expectResponse(place: i32): void {
+  outparam = place;
+}
+
+/** Hands the head to the host before any of the body, so that the host can send it; gives the body's resource. */
+function sendHead(response: Response): i32 {
   const fields = makeFields(response.headers);
   if (fields < 0) throw new Error('the host refuses a header of the response');
   const resource = newResponse(fields);
@@ -51,5 +74,5 @@ export function sendResponse(response: Response, outparam: i32): void {
   responseBody(resource, answer);
   const body = load<i32>(answer, 4);
   setOutparam(outparam, 0, resource, 0, 0, 0, 0, 0, 0);
-  writeBody(body, response.body);
+  return body;
 }

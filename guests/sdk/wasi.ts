@@ -33,6 +33,22 @@ export declare function dropInput(stream: i32): void;
 export declare function write(stream: i32, bytes: usize, lengthBytes: i32, answer: usize): void;
 
 // @ts-expect-error: decorator
+@external('cm32p2|wasi:io/streams@0.2', '[method]output-stream.check-write')
+export declare function checkWrite(stream: i32, answer: usize): void;
+
+// @ts-expect-error: decorator
+@external('cm32p2|wasi:io/streams@0.2', '[method]output-stream.write')
+export declare function writePermitted(stream: i32, bytes: usize, lengthBytes: i32, answer: usize): void;
+
+// @ts-expect-error: decorator
+@external('cm32p2|wasi:io/streams@0.2', '[method]output-stream.flush')
+export declare function flush(stream: i32, answer: usize): void;
+
+// @ts-expect-error: decorator
+@external('cm32p2|wasi:io/streams@0.2', '[method]output-stream.subscribe')
+export declare function subscribeOutput(stream: i32): i32;
+
+// @ts-expect-error: decorator
 @external('cm32p2|wasi:io/streams@0.2', 'output-stream_drop')
 export declare function dropOutput(stream: i32): void;
 

@@ -42,6 +42,7 @@ export type FunctionDefinition =
       readonly coreFunc: number;
       readonly options: CanonOptions;
       readonly text: string;
+      readonly names: string;
     };
 
 export type CoreInstanceDefinition =
@@ -68,6 +69,9 @@ export type InstanceDefinition =
 /** A component within the component that only renames functions: the names it exports, and what they are called inside. */
 export interface NestedComponent {
   readonly renamed: ReadonlyMap<string, string>;
+  /** Its sections, and the types around it. */
+  readonly reader: BinaryReader;
+  readonly scope: TypeScope;
 }
 
 export interface ComponentModel {
@@ -110,15 +114,24 @@ export function readItem(reader: BinaryReader): Item {
 /** Reads a vector; each item takes at least a byte, so a false count ends with the bytes. */
 export function readMap<T>(reader: BinaryReader, name: () => string, value: () => T): ReadonlyMap<string, T> {
   const map = new Map<string, T>();
-  for (let left = reader.u32(); left > 0; left--) map.set(name(), value());
+  for (let left = reader.u32(); left > 0; left--) {
+    const key = name();
+    if (map.has(key)) throw new CodedError('component-invalid', `expected each name once, got ${key} again`);
+    map.set(key, value());
+  }
   return map;
 }
 
 export function readCanonOptions(reader: BinaryReader): CanonOptions {
   const options: { -readonly [Key in keyof CanonOptions]: CanonOptions[Key] } = { encoding: 'utf8' };
+  const seen = new Set<string>();
   for (let left = reader.u32(); left > 0; left--) {
     const code = reader.byte();
     const encoding = STRING_ENCODINGS[code];
+    const what = encoding === undefined ? `option ${code}` : 'string encoding';
+    if (seen.has(what))
+      throw new CodedError('component-invalid', `expected each option once, got ${what} again`);
+    seen.add(what);
     if (encoding !== undefined) options.encoding = encoding;
     else if (code === 3) options.memory = reader.u32();
     else if (code === 4) options.realloc = reader.u32();

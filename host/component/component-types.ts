@@ -15,7 +15,6 @@ export interface InstanceExports {
 }
 
 const UNKNOWN = '?';
-const UNKNOWN_VALUE: TypeEntry = { kind: 'value', text: UNKNOWN };
 
 /** The longest signature that Ebb knows has some 2,000 characters; longer texts cannot be one. */
 const TEXT_LENGTH_MAX = 8_192;
@@ -68,6 +67,29 @@ function readValueType(reader: BinaryReader, scope: TypeScope): string {
   throw invalid(`expected a value type, got a type of kind ${entry.kind}`);
 }
 
+const WORDS = '(?:[a-z][a-z0-9]*|[A-Z][A-Z0-9]*)(?:-(?:[a-z0-9]+|[A-Z0-9]+))*';
+const LABEL = new RegExp(`^${WORDS}$`);
+const PLAIN_NAME = new RegExp(
+  `^(?:(?:\\[constructor\\])?${WORDS}|\\[(?:method|static)\\]${WORDS}\\.${WORDS})$`,
+);
+
+/** Whether it is one of the names that functions and types have within an interface. */
+export const isPlainName = (name: string): boolean => PLAIN_NAME.test(name);
+
+/** Reads labels that belong together. They become text, so they must not look like anything else in it. */
+function labels(reader: BinaryReader): () => string {
+  const seen = new Set<string>();
+  return () => {
+    const name = reader.name();
+    const folded = name.toLowerCase();
+    if (!LABEL.test(name) || seen.has(folded)) {
+      throw invalid(`expected a name of words and hyphens that is there once, got ${JSON.stringify(name)}`);
+    }
+    seen.add(folded);
+    return name;
+  };
+}
+
 function readMany(reader: BinaryReader, one: () => string): string {
   let all = '';
   for (let left = reader.u32(), first = true; left > 0; left--, first = false) {
@@ -89,8 +111,8 @@ function readResult(reader: BinaryReader, scope: TypeScope): string {
   return ok === undefined ? 'result' : text('result<', ok, '>');
 }
 
-function readCase(reader: BinaryReader, scope: TypeScope): string {
-  const name = reader.name();
+function readCase(reader: BinaryReader, scope: TypeScope, label: () => string): string {
+  const name = label();
   const payload = readOptional(reader, scope);
   if (reader.byte() !== 0) throw new Unfit('a variant case refines another');
   return payload === undefined ? name : text(name, '(', payload, ')');
@@ -102,15 +124,18 @@ function readHandle(reader: BinaryReader, scope: TypeScope, word: string): strin
   return text(word, '<', entry.text, '>');
 }
 
-function readFunction(reader: BinaryReader, scope: TypeScope): string {
+function readFunction(reader: BinaryReader, scope: TypeScope): TypeEntry {
+  const label = labels(reader);
+  let names = '';
   const params = readMany(reader, () => {
-    reader.name();
+    names = text(names, label(), ',');
     return readValueType(reader, scope);
   });
   const form = reader.byte();
-  if (form === 0) return text('(', params, ')->', readValueType(reader, scope));
+  if (form === 0)
+    return { kind: 'function', text: text('(', params, ')->', readValueType(reader, scope)), names };
   if (form !== 1 || reader.byte() !== 0) throw invalid('expected one result or none of a function type');
-  return text('(', params, ')');
+  return { kind: 'function', text: text('(', params, ')'), names };
 }
 
 function readResource(reader: BinaryReader): TypeEntry {
@@ -128,9 +153,9 @@ function definedType(reader: BinaryReader, scope: TypeScope): TypeEntry {
   const code = reader.byte();
   switch (code) {
     case 0x40:
-      return { kind: 'function', text: readFunction(reader, scope) };
+      return readFunction(reader, scope);
     case 0x41:
-      readDeclarations(reader, new TypeScope(scope));
+      readDeclarations(reader, new TypeScope(scope), COMPONENT_IMPORT);
       return { kind: 'component' };
     case 0x42: {
       const start = reader.at(reader.offset);
@@ -146,7 +171,7 @@ function definedType(reader: BinaryReader, scope: TypeScope): TypeEntry {
 
 function definedValue(code: number, reader: BinaryReader, scope: TypeScope): string {
   const value = () => readValueType(reader, scope);
-  const name = () => reader.name();
+  const name = labels(reader);
   switch (code) {
     case 0x72:
       return text(
@@ -157,7 +182,7 @@ function definedValue(code: number, reader: BinaryReader, scope: TypeScope): str
     case 0x71:
       return text(
         'variant{',
-        readMany(reader, () => readCase(reader, scope)),
+        readMany(reader, () => readCase(reader, scope, name)),
         '}',
       );
     case 0x70:
@@ -194,17 +219,29 @@ function readExternType(
   switch (sort) {
     case 1: {
       const entry = scope.at(reader.u32());
-      if (entry.kind === 'function') return entry.text;
+      if (entry.kind === 'function') return methodText(name, entry);
       throw invalid(`expected a function type for ${name}, got a type of kind ${entry.kind}`);
     }
     case 3: {
-      const entry = reader.byte() === 0 ? scope.at(reader.u32()) : ownResource(scope, name);
+      const entry = readBound(reader) ? scope.at(reader.u32()) : ownResource(scope, name);
       scope.entries.push(entry);
       return entry;
     }
     default:
       throw new Unfit(`${name} is declared within a type and of sort ${sort}`);
   }
+}
+
+/** Whether a type is bound to be the very one that follows; otherwise it is a resource that is new here. */
+export function readBound(reader: BinaryReader): boolean {
+  const bound = reader.byte();
+  if (bound > 1) throw invalid(`expected 0 or 1 for the bound of a type, got ${bound}`);
+  return bound === 0;
+}
+
+function methodText(name: string, { text: type, names }: Extract<TypeEntry, { kind: 'function' }>): string {
+  if (!name.startsWith('[method]') || names.startsWith('self,')) return type;
+  throw invalid(`expected a first parameter self of ${name}, got ${names}`);
 }
 
 const ownResource = (scope: TypeScope, name: string): TypeEntry => ({
@@ -221,8 +258,11 @@ function readOuterAlias(reader: BinaryReader, scope: TypeScope): void {
   scope.entries.push(scope.outward(levels, reader.u32()));
 }
 
+/** The form of a declaration that only component types have. */
+const COMPONENT_IMPORT = 3;
+
 /** Reads the declarations of an instance or component type. */
-function readDeclarations(reader: BinaryReader, scope: TypeScope): InstanceExports {
+function readDeclarations(reader: BinaryReader, scope: TypeScope, importForm?: 3): InstanceExports {
   if (scope.depth > DEPTH_MAX) throw new Unfit(`types more than ${DEPTH_MAX} levels deep`);
   const types = new Map<string, TypeEntry>();
   const functions = new Map<string, string>();
@@ -230,8 +270,11 @@ function readDeclarations(reader: BinaryReader, scope: TypeScope): InstanceExpor
     const form = reader.byte();
     if (form === 1) readType(reader, scope);
     else if (form === 2) readOuterAlias(reader, scope);
-    else if (form === 3 || form === 4) {
+    else if (form === importForm || form === 4) {
       const name = readExternName(reader);
+      if (importForm === undefined && (!isPlainName(name) || types.has(name) || functions.has(name))) {
+        throw invalid(`expected a plain name that an interface has once, got ${JSON.stringify(name)}`);
+      }
       const declared = readExternType(reader, scope, name);
       if (typeof declared === 'string') functions.set(name, declared);
       else if (declared) types.set(name, declared);
@@ -245,6 +288,3 @@ export function importedExports(entry: TypeEntry, home: string): InstanceExports
   if (entry.kind !== 'instance') throw invalid(`expected an instance type, got a type of kind ${entry.kind}`);
   return readDeclarations(entry.reader.at(entry.reader.offset), new TypeScope(entry.scope, home));
 }
-
-/** A type that is known to exist and to nothing more. */
-export const unknownType = (): TypeEntry => UNKNOWN_VALUE;

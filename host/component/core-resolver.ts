@@ -20,6 +20,8 @@ export class Resolver {
   readonly #model: ComponentModel;
   /** The step that makes a core instance; bags have none. */
   readonly #stepOf: readonly (number | undefined)[];
+  /** The type that the component itself gives a host function. */
+  readonly #texts = new WeakMap<Source, string>();
 
   constructor(model: ComponentModel) {
     this.#model = model;
@@ -75,7 +77,7 @@ export class Resolver {
     const known = signatureOf(interfaceName, name);
     if (known !== text && known !== NEVER)
       throw new Unfit(`${interfaceName} ${name} of a type that the host does not know`);
-    return {
+    const source: Source = {
       kind: 'host',
       interfaceName,
       functionName: name,
@@ -83,12 +85,25 @@ export class Resolver {
       ...(memory === undefined ? {} : { memory: this.#exported({ kind: 'memory', index: memory }) }),
       ...(realloc === undefined ? {} : { realloc: this.#exported({ kind: 'func', index: realloc }) }),
     };
+    this.#texts.set(source, text);
+    return source;
+  }
+
+  /** The type of a host function that this resolver has found, as the component declares it. */
+  textOf(source: Source): string | undefined {
+    return this.#texts.get(source);
   }
 
   /** For what can only be the export of an instance. */
   #exported(item: CoreItem): StepExport {
-    const source = this.item(item);
-    if (source.kind === 'export') return { step: source.step, name: source.name };
+    let at = this.#alias(item);
+    while (at) {
+      const { instance, name } = at;
+      const definition = itemAt(this.#model.coreInstances, instance, 'core instance');
+      if (definition.kind === 'module') return { step: this.#stepOf[instance] as number, name };
+      const next = definition.exports.get(name);
+      at = next && this.#alias(next);
+    }
     throw new Unfit(`a ${item.kind} option that no core module exports`);
   }
 

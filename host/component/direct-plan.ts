@@ -7,8 +7,9 @@ import type { StringEncoding } from '../wasi/core/strings.ts';
 import { type ComponentModel, type FunctionDefinition, itemAt, SORT } from './component-model.ts';
 import { type CoreImport, coreImports, coreSections } from './core-module.ts';
 import { Resolver } from './core-resolver.ts';
+import { LinkProof } from './link-proof.ts';
 import { readComponent } from './read-component.ts';
-import { withoutShims } from './shim-bypass.ts';
+import { type CanStand, withoutShims } from './shim-bypass.ts';
 import { Unfit } from './unfit.ts';
 
 /** An export of the instance that a step makes. */
@@ -102,10 +103,16 @@ function exportedFunction(
   return found;
 }
 
-function planned(
-  bytes: Uint8Array,
-  handlerExport: string,
-): DirectPlan & { readonly modules: readonly Uint8Array[] } {
+/** A direct plan as it is made. */
+export interface PlannedDirectly {
+  readonly plan: DirectPlan;
+  /** The core modules that it refers to. */
+  readonly modules: readonly Uint8Array[];
+  /** Whether the component is known to be valid; otherwise somebody else has to say. */
+  readonly isProven: boolean;
+}
+
+function planned(bytes: Uint8Array, handlerExport: string): PlannedDirectly {
   const model = readComponent(bytes);
   const resolver = new Resolver(model);
   const handle = exportedFunction(model, handlerExport, 'handle');
@@ -113,31 +120,31 @@ function planned(
   const handler = resolver.exportedFunction(handle.coreFunc);
   const { postReturn } = handle.options;
   const after = postReturn === undefined ? {} : { postReturn: resolver.exportedFunction(postReturn) };
-  const plan = { steps: instantiations(model, resolver), handler, ...after };
-  return onlyUsed(withoutShims(plan, model.modules), model.modules);
+  const steps = instantiations(model, resolver);
+  const proof = new LinkProof(model, resolver, steps);
+  const canStand: CanStand = (source, step, name) => proof.canStand(source, step, name);
+  const plan = withoutShims({ steps, handler, ...after }, model.modules, canStand);
+  return { ...onlyUsed(plan, model.modules), isProven: proof.holds() };
 }
 
 /** Leaves out the modules of which no instance is made, and numbers the others anew. */
-function onlyUsed(
-  plan: DirectPlan,
-  all: readonly Uint8Array[],
-): DirectPlan & { readonly modules: readonly Uint8Array[] } {
+function onlyUsed(plan: DirectPlan, all: readonly Uint8Array[]): Omit<PlannedDirectly, 'isProven'> {
   const used = [...new Set(plan.steps.flatMap((step) => (step.kind === 'instantiate' ? [step.module] : [])))];
   const steps = plan.steps.map((step) =>
     step.kind === 'instantiate' ? { ...step, module: used.indexOf(step.module) } : step,
   );
-  return { ...plan, steps, modules: used.map((index) => all[index] as Uint8Array) };
+  return { plan: { ...plan, steps }, modules: used.map((index) => all[index] as Uint8Array) };
 }
 
 /**
  * Plans a component whose preamble and contract were checked.
- * @returns the plan with the core modules it refers to, or why there is none.
+ * @returns the plan, or why there is none.
  * @throws CodedError `component-invalid` or `component-truncated`
  */
 export function planDirect(
   bytes: Uint8Array,
   handlerExport: string,
-): (DirectPlan & { readonly modules: readonly Uint8Array[] }) | { readonly unfit: string } {
+): PlannedDirectly | { readonly unfit: string } {
   try {
     return planned(bytes, handlerExport);
   } catch (thrown) {

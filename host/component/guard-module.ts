@@ -1,12 +1,12 @@
 /**
- * A core module becomes what runs here: with guards in its code where it can have them, with bounded memories in any
- * case. The seam between components and instrumentation; knows both, and no threads.
+ * A core module becomes what runs here: with guards in its code where it can have them. The result is the same whatever
+ * the limits are, so it is made once and kept. The seam between components and instrumentation; knows both, no threads.
  */
 import { importMemory, type MemoryType } from './import-memory.ts';
-import { type InstrumentOptions, instrument } from './instrument/instrument.ts';
+import type { GuardOptions } from './instrument/guards.ts';
+import { instrument } from './instrument/instrument.ts';
 import { createMemory, type DefinedMemory } from './instrument/memories.ts';
 import { LIMITS_IMPORT, type LimitCells } from './limit-cells.ts';
-import { limitMemory } from './limit-memory.ts';
 
 /**
  * How a guest that does not return is stopped: by checks in its code, or by ending its thread, because some module of
@@ -14,49 +14,55 @@ import { limitMemory } from './limit-memory.ts';
  */
 export type Deadlines = 'checks' | 'thread';
 
-/** What an instance of a guarded module imports beside what it asked for itself. */
-export type Guard = readonly DefinedMemory[];
+/** What an instance of a guarded module takes beside what it asked for itself. */
+export interface Guard {
+  /** To be imported, new ones for each instance. */
+  readonly memories: readonly DefinedMemory[];
+  /** With how many elements its own tables start, all together. */
+  readonly tableElements: number;
+}
 
 export interface GuardedModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Undefined for a module without guards in its code. */
+  /** Undefined for a module without guards in its code: its memories are to be bounded where they are declared. */
   readonly guard: Guard | undefined;
-  /** The memory that it imports from a pool. */
+  /** The memory that it imports from a pool, as it declared it. */
   readonly pooled: MemoryType | undefined;
 }
 
-/** As many as V8 lets a table have (10 000 000) would take 80 MB; no known toolchain makes a guest with more than this. */
-const TABLE_ELEMENTS_MAX = 1_000_000;
-const GUARDS: Omit<InstrumentOptions, 'memoryBytesMax'> = {
-  deadline: true,
-  fuel: false,
-  tableElementsMax: TABLE_ELEMENTS_MAX,
-};
+const GUARDS: GuardOptions = { deadline: true, fuel: false, growth: true };
 
-/**
- * @param canPool whether its instances may take their memory from a pool.
- * @throws CodedError `component-invalid` when a memory or table starts above its limit.
- */
-export function guardModule(module: Uint8Array, memoryBytesMax: number, canPool: boolean): GuardedModule {
-  const imported = canPool ? importMemory(module, memoryBytesMax) : undefined;
+/** @param canPool whether its instances may take their memory from a pool. */
+export function guardModule(module: Uint8Array, canPool: boolean): GuardedModule {
+  const imported = canPool ? importMemory(module) : undefined;
   const pooled = imported?.memory;
-  const bytes = imported?.bytes ?? module;
-  const result = instrument(bytes, { ...GUARDS, memoryBytesMax });
-  if (result.ok) return { bytes: result.module, guard: result.memories, pooled };
-  return { bytes: limitMemory(bytes, memoryBytesMax), guard: undefined, pooled };
+  const bytes = imported?.bytes ?? new Uint8Array(module);
+  const result = instrument(bytes, GUARDS);
+  if (!result.ok) return { bytes, guard: undefined, pooled };
+  const { memories, tableElements } = result;
+  return { bytes: result.module, guard: { memories, tableElements }, pooled };
 }
 
 export const deadlinesOf = (modules: readonly GuardedModule[]): Deadlines =>
   modules.every(({ guard }) => guard !== undefined) ? 'checks' : 'thread';
 
+/** What a new instance of a guarded module imports. */
+export interface GuardedImports {
+  readonly imports: WebAssembly.Imports;
+  /** Those that were made for it. */
+  readonly memories: readonly WebAssembly.Memory[];
+}
+
 /** The imports of a new instance of a guarded module: its own (undefined for none), new memories, and the cells. */
 export function guardedImports(
   imports: WebAssembly.Imports | undefined,
-  guard: Guard,
+  { memories }: Guard,
   cells: LimitCells,
-): WebAssembly.Imports {
+  pagesLimit: number,
+): GuardedImports {
   const { module, name } = LIMITS_IMPORT;
+  const made = memories.map((memory) => createMemory(memory, pagesLimit));
   const added: Record<string, unknown> = { [name]: cells.memory };
-  for (const memory of guard) added[memory.name] = createMemory(memory);
-  return { ...imports, [module]: { ...imports?.[module], ...added } };
+  for (const [index, memory] of made.entries()) added[(memories[index] as DefinedMemory).name] = memory;
+  return { imports: { ...imports, [module]: { ...imports?.[module], ...added } }, memories: made };
 }

@@ -2,7 +2,6 @@
  * Turns the one memory that a core module defines into an import, so that memories can be used again. Nothing else
  * changes: imports come first, so its index stays 0.
  */
-import { CodedError } from '../../metering/errors.ts';
 import { encodeU32 } from './binary.ts';
 import { CORE_SECTION, type CoreImport, type CoreSection, coreImports, coreSections } from './core-module.ts';
 
@@ -15,12 +14,13 @@ export interface MemoryType {
   readonly pagesMax: number;
 }
 
-const BYTES_PER_PAGE = 65_536;
+/** The most that V8 lets a memory have. */
+const PAGES_MAX = 65_536;
 const KIND_MEMORY = 2;
 const HAS_MAXIMUM = 0x01;
 
 /** The type of the module's only memory, undefined where it has another number or kind of them. */
-function onlyMemory(sections: readonly CoreSection[], pagesLimit: number): MemoryType | undefined {
+function onlyMemory(sections: readonly CoreSection[]): MemoryType | undefined {
   const section = sections.find(({ id }) => id === CORE_SECTION.memory);
   const isTaken = ({ module, name, kind }: CoreImport) =>
     kind === 'memory' || (module === MEMORY_IMPORT.module && name === MEMORY_IMPORT.name);
@@ -30,14 +30,8 @@ function onlyMemory(sections: readonly CoreSection[], pagesLimit: number): Memor
   const flags = reader.byte();
   if (flags > HAS_MAXIMUM) return undefined;
   const pagesInitial = reader.u32();
-  const declaredMax = flags === HAS_MAXIMUM ? reader.u32() : pagesLimit;
-  if (pagesInitial > pagesLimit) {
-    throw new CodedError(
-      'component-invalid',
-      `expected a memory that starts with at most ${pagesLimit} pages of 64 KiB (the memory limit), got ${pagesInitial} pages`,
-    );
-  }
-  return { pagesInitial, pagesMax: Math.min(declaredMax, pagesLimit) };
+  const pagesMax = flags === HAS_MAXIMUM ? reader.u32() : PAGES_MAX;
+  return { pagesInitial, pagesMax };
 }
 
 const encodeName = (name: string): number[] => [...encodeU32(name.length), ...Buffer.from(name)];
@@ -60,16 +54,14 @@ function importSection(before: CoreSection | undefined, entry: readonly number[]
 
 /**
  * @param module a valid core module.
- * @param bytesMax the largest size that a memory may grow to; rounded down to pages of 64 KiB.
- * @returns undefined for a module that does not define exactly one plain memory.
- * @throws CodedError `component-invalid` when the memory starts larger than that.
+ * @returns the module, and the memory that it declares: one of a lower maximum does as well. Undefined for a module that
+ * does not define exactly one plain memory.
  */
 export function importMemory(
   module: Uint8Array,
-  bytesMax: number,
 ): { readonly bytes: Uint8Array<ArrayBuffer>; readonly memory: MemoryType } | undefined {
   const sections = coreSections(module);
-  const memory = onlyMemory(sections, Math.floor(bytesMax / BYTES_PER_PAGE));
+  const memory = onlyMemory(sections);
   if (!memory) return undefined;
   const before = sections.find(({ id }) => id === CORE_SECTION.import);
   const added = importSection(before, importEntry(memory));

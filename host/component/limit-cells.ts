@@ -1,6 +1,6 @@
 /**
  * The cells through which a running guest is limited: a page of shared memory that instrumented code reads, that the
- * serving thread raises a flag in, and that the worker keeps fuel in. Knows their places, not who decides.
+ * serving thread raises a flag in, and that the worker keeps fuel and room to grow in. Knows their places, not who decides.
  */
 
 /** Under this name an instrumented module imports the page. */
@@ -8,37 +8,67 @@ export const LIMITS_IMPORT = { module: 'ebb', name: 'limits' } as const;
 
 /** A byte: anything but 0 makes the guest trap at its next check, and says which limit it has passed. */
 export const STOP_OFFSET = 0;
+/** The three bytes above it say which execution the thread is in, so that no other is ever stopped in its place. */
+const STOP_BITS = 8;
 const REASONS = [undefined, 'time', 'cpu'] as const;
 export type StopReason = Exclude<(typeof REASONS)[number], undefined>;
 /** A signed 64-bit number: fuel that is left; below 0 the guest traps at its next check. */
 export const FUEL_OFFSET = 8;
+/** A signed 64-bit number, never below 0: bytes that memories and tables may still grow by. */
+export const GROWTH_OFFSET = 16;
 
 /** One page of 64 KiB, the least that a memory can be. */
 const PAGES = 1;
 
+const wordOf = (execution: number): number => (execution + 1) << STOP_BITS;
+
+/** The number by which a reason travels; 0 is none. */
+export const stopNumber = (reason: StopReason): number => REASONS.indexOf(reason);
+export const stopReasonOf = (number: number): StopReason | undefined => REASONS[number];
+
 export class LimitCells {
   readonly memory: WebAssembly.Memory;
-  readonly #bytes: Uint8Array;
+  readonly #words: Int32Array;
   readonly #fuel: BigInt64Array;
+  readonly #growth: BigInt64Array;
 
   /** @param memory cells that another thread has made; without it, new ones. */
   constructor(memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES, shared: true })) {
     this.memory = memory;
-    this.#bytes = new Uint8Array(memory.buffer);
+    this.#words = new Int32Array(memory.buffer, STOP_OFFSET, 1);
     this.#fuel = new BigInt64Array(memory.buffer, FUEL_OFFSET, 1);
+    this.#growth = new BigInt64Array(memory.buffer, GROWTH_OFFSET, 1);
   }
 
-  /** Makes whatever runs now trap soon, and what begins later trap at once, until `allow`. */
-  stop(reason: StopReason): void {
-    Atomics.store(this.#bytes, STOP_OFFSET, REASONS.indexOf(reason));
+  /**
+   * The thread goes into an execution.
+   * @param stoppedFor looks whether that one has been stopped before; whoever stops it says so before it stops here.
+   */
+  enter(execution: number, stoppedFor: () => number): void {
+    Atomics.store(this.#words, 0, wordOf(execution));
+    const reason = stoppedFor();
+    if (reason !== 0) Atomics.or(this.#words, 0, reason);
   }
 
-  allow(): void {
-    Atomics.store(this.#bytes, STOP_OFFSET, 0);
+  /** The thread leaves the execution it was in. */
+  leave(): void {
+    Atomics.store(this.#words, 0, 0);
   }
 
+  /** Makes the execution trap soon if the thread is in it now. */
+  stop(execution: number, reason: StopReason): void {
+    const word = wordOf(execution);
+    Atomics.compareExchange(this.#words, 0, word, word | stopNumber(reason));
+  }
+
+  /** Why the execution that the thread is in has to stop. */
   get stopReason(): StopReason | undefined {
-    return REASONS[Atomics.load(this.#bytes, STOP_OFFSET)];
+    return REASONS[Atomics.load(this.#words, 0) & ((1 << STOP_BITS) - 1)];
+  }
+
+  /** Whether the thread is in this execution. */
+  isIn(execution: number): boolean {
+    return Atomics.load(this.#words, 0) >>> STOP_BITS === execution + 1;
   }
 
   /** How much a guest may still use; below 0 once it has used more. */
@@ -48,5 +78,14 @@ export class LimitCells {
 
   set fuelLeft(fuel: bigint) {
     this.#fuel[0] = fuel;
+  }
+
+  /** By how many bytes memories and tables may still grow, all together. */
+  get growthBytesLeft(): number {
+    return Number(this.#growth[0]);
+  }
+
+  set growthBytesLeft(bytes: number) {
+    this.#growth[0] = BigInt(bytes);
   }
 }

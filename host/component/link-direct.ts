@@ -7,8 +7,8 @@ import type { AbiSide } from '../wasi/core/abi-rules.ts';
 import { GuestCalls } from '../wasi/core/guest-calls.ts';
 import { GuestMemory, type Realloc } from '../wasi/core/guest-memory.ts';
 import { HandleTable } from '../wasi/core/handle-table.ts';
-import { type CoreFunction, coreFunction, dropFunction } from '../wasi/core/host-function.ts';
-import { hostCall, NEVER, signatureOf, vainCall } from '../wasi/core/interfaces.ts';
+import { coreFunction, coreParams, dropFunction } from '../wasi/core/host-function.ts';
+import { BLOCKING_FUNCTIONS, hostCall, NEVER, signatureOf, vainCall } from '../wasi/core/interfaces.ts';
 import { STRING_CODECS } from '../wasi/core/strings.ts';
 import { CurrentContext } from '../wasi/current-context.ts';
 import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
@@ -17,8 +17,10 @@ import { type Guard, guardedImports } from './guard-module.ts';
 import { MEMORY_IMPORT, type MemoryType } from './import-memory.ts';
 import { LIMITS_IMPORT, type LimitCells } from './limit-cells.ts';
 import type { GuestInstance, HostFunctions, LinkedComponent, LinkInput, LinkSurroundings } from './link.ts';
+import { MemoryBudget, pagesIn, type StartSizes, startSizes } from './memory-budget.ts';
 import type { MemoryPool } from './memory-pool.ts';
 import type { DirectLinkPlan } from './plan.ts';
+import { suspensionPoint } from './suspension-point.ts';
 
 type ImportObject = Record<string, Record<string, unknown>>;
 type HostSource = Extract<Source, { kind: 'host' }>;
@@ -32,9 +34,10 @@ interface Instantiation {
   readonly imports: ImportObject;
   /** The memory to be imported, where the module was rewritten. */
   readonly memory: MemoryType | undefined;
-  /** Memories that it had of its own and that no pool has; each instance gets new ones. */
-  readonly unpooled: Guard;
-  /** Exported memories of its own, where it was not. */
+  /** What it imports for guards in its code, where it has them. */
+  readonly guard: Guard | undefined;
+  readonly sizes: StartSizes;
+  /** Exported memories of its own, where it was not rewritten at all. */
   readonly memoryNames: readonly string[];
   readonly before: ((memory: WebAssembly.Memory) => void)[];
   readonly after: Handover[];
@@ -62,34 +65,51 @@ class Binding {
   readonly #cells: LimitCells;
   readonly #calls = new GuestCalls();
   readonly #handles = new HandleTable();
-  readonly #context = new CurrentContext();
+  readonly #context = new CurrentContext(this.#calls);
   readonly #host: HostFunctions = hostFunctions(this.#context);
   readonly #memories = new Map<string, GuestMemory>();
   readonly #steps: readonly BoundStep[];
   /** Let go of what an instance left in the import objects, which would keep its memory alive. */
   readonly #forgets: (() => void)[] = [];
   #instances: (WebAssembly.Instance | undefined)[] = [];
+  /** Whether the component imports anything that its guest could be suspended in. */
+  #canWait = false;
+  readonly #budget: MemoryBudget;
+  readonly #pagesLimit: number;
+  /** Memories that were made for this execution alone. */
+  #made: WebAssembly.Memory[] = [];
   #pooled: { readonly memory: WebAssembly.Memory; readonly type: MemoryType }[] = [];
 
   constructor(
     plan: DirectLinkPlan,
-    { modules, memories, guards }: LinkInput,
+    { modules, memories, memoryBytesMax }: LinkInput,
     { pool, cells }: LinkSurroundings,
   ) {
     this.#plan = plan;
     this.#pool = pool;
     this.#cells = cells;
+    this.#budget = new MemoryBudget(cells, memoryBytesMax);
+    this.#pagesLimit = pagesIn(memoryBytesMax);
     const steps = plan.steps.map((step): BoundStep => {
       if (step.kind !== 'instantiate') return step;
       const name = plan.modules[step.module] as string;
       const module = modules[name] as WebAssembly.Module;
       const memory = memories[name];
+      const guard = plan.guards[name];
       const own = WebAssembly.Module.exports(module).filter(({ kind }) => kind === 'memory');
-      const memoryNames = memory ? [] : own.map((entry) => entry.name);
+      const memoryNames = memory || guard ? [] : own.map((entry) => entry.name);
       const imports: ImportObject = bare();
-      const unpooled = guards[name] ?? [];
-      if (guards[name]) groupOf(imports, LIMITS_IMPORT.module)[LIMITS_IMPORT.name] = cells.memory;
-      const bound = { module, imports, memory, unpooled, memoryNames, before: [], after: [] };
+      if (guard) groupOf(imports, LIMITS_IMPORT.module)[LIMITS_IMPORT.name] = cells.memory;
+      const bound = {
+        module,
+        imports,
+        memory,
+        guard,
+        sizes: startSizes(memory, guard),
+        memoryNames,
+        before: [],
+        after: [],
+      };
       return { kind: 'instantiate', ...bound };
     });
     this.#steps = steps;
@@ -129,7 +149,7 @@ class Binding {
     return bound;
   }
 
-  #function(source: Exclude<Source, { kind: 'export' }>): CoreFunction {
+  #function(source: Exclude<Source, { kind: 'export' }>): unknown {
     if (source.kind === 'drop') return dropFunction(source.resource, this.#handles, this.#calls);
     const text = signatureOf(source.interfaceName, source.functionName);
     if (text === undefined)
@@ -137,7 +157,10 @@ class Binding {
     if (text === NEVER)
       return coreFunction('()', () => vainCall(source.functionName), this.#side(source), this.#calls);
     const call = hostCall(this.#host, source.interfaceName, source.functionName);
-    return coreFunction(text, call, this.#side(source), this.#calls);
+    const run = coreFunction(text, call, this.#side(source), this.#calls);
+    if (!BLOCKING_FUNCTIONS.has(source.functionName)) return run;
+    this.#canWait = true;
+    return suspensionPoint(coreParams(text), run);
   }
 
   #side({ memory, realloc, encoding }: HostSource): AbiSide {
@@ -173,55 +196,107 @@ class Binding {
   /** Makes the instances of one execution. */
   start(context: ExecutionContext): void {
     this.#context.current = context;
-    this.#calls.reset();
-    for (const [index, step] of this.#steps.entries()) {
-      if (step.kind === 'instantiate') this.#instances[index] = this.#instantiate(step);
-      else if (step.kind === 'call') this.#exported(step.target)();
+    this.#calls.reset(context.port);
+    this.#inside(() => {
+      this.#budget.begin();
+      for (const [index, step] of this.#steps.entries()) {
+        if (step.kind === 'instantiate') this.#instances[index] = this.#instantiate(step);
+        else if (step.kind === 'call') this.#exported(step.target)();
+      }
+    });
+  }
+
+  /** Runs what enters the guest, and throws the fault that the guest may have swallowed. */
+  #inside<T>(run: () => T): T {
+    this.#calls.enter();
+    try {
+      const value = run();
+      this.#calls.rethrow();
+      return value;
+    } finally {
+      this.#calls.leave();
     }
-    this.#calls.rethrow();
   }
 
   #instantiate(step: Instantiation): WebAssembly.Instance {
-    const { module, imports, memory, unpooled, before, after } = step;
+    const { module, imports, memory, guard, before, after } = step;
+    this.#budget.take(step.sizes);
     if (memory) {
       const taken = this.#pool.take(memory);
       this.#pooled.push({ memory: taken, type: memory });
       for (const handOver of before) handOver(taken);
     }
-    const all = unpooled.length > 0 ? guardedImports(imports, unpooled, this.#cells) : imports;
-    const instance = new WebAssembly.Instance(module, all);
+    const instance = new WebAssembly.Instance(
+      module,
+      guard?.memories.length ? this.#withMemories(imports, guard) : imports,
+    );
     for (const handOver of after) handOver(instance.exports);
     return instance;
+  }
+
+  #withMemories(own: ImportObject, guard: Guard): WebAssembly.Imports {
+    const { imports, memories } = guardedImports(
+      own as WebAssembly.Imports,
+      guard,
+      this.#cells,
+      this.#pagesLimit,
+    );
+    this.#made.push(...memories);
+    return imports;
   }
 
   #exported({ step, name }: StepExport): (...args: number[]) => unknown {
     return this.#instances[step]?.exports[name] as (...args: number[]) => unknown;
   }
 
-  handle(request: object, responseOut: object): void {
-    const { handler, postReturn } = this.#plan;
-    const handles = this.#handles;
-    const requestHandle = handles.add('incoming-request', request);
-    this.#exported(handler)(requestHandle, handles.add('response-outparam', responseOut));
+  handle(request: object, responseOut: object): void | Promise<void> {
+    const handler = this.#exported(this.#plan.handler);
+    const requestHandle = this.#handles.add('incoming-request', request);
+    const outHandle = this.#handles.add('response-outparam', responseOut);
+    if (this.#canWait && this.#context.current?.news.canSuspend) {
+      return this.#handleSuspendably(() => WebAssembly.promising(handler)(requestHandle, outHandle));
+    }
+    this.#inside(() => handler(requestHandle, outHandle));
+    this.#afterHandler();
+  }
+
+  async #handleSuspendably(call: () => Promise<unknown>): Promise<void> {
+    this.#calls.canSuspend = true;
+    this.#calls.enter();
+    try {
+      const returned = call();
+      // Either it has returned or it is suspended, after which it enters again by itself.
+      this.#calls.leave();
+      await returned;
+    } finally {
+      this.#calls.canSuspend = false;
+      this.#calls.leave();
+    }
     this.#calls.rethrow();
-    if (!postReturn) return;
-    this.#exported(postReturn)();
-    this.#calls.rethrow();
+    this.#afterHandler();
+  }
+
+  #afterHandler(): void {
+    const { postReturn } = this.#plan;
+    if (postReturn) this.#inside(this.#exported(postReturn));
   }
 
   memoryBytes(): number {
     let bytes = 0;
     for (const { memory } of this.#pooled) bytes += memory.buffer.byteLength;
+    for (const memory of this.#made) bytes += memory.buffer.byteLength;
     const others = new Set<WebAssembly.Memory>();
     for (const [index, step] of this.#steps.entries()) {
       if (step.kind !== 'instantiate' || step.memoryNames.length === 0) continue;
       const exports = this.#instances[index]?.exports;
       for (const name of step.memoryNames) if (exports) others.add(exports[name] as WebAssembly.Memory);
     }
-    for (const memory of others) {
-      if (!this.#pooled.some((pooled) => pooled.memory === memory)) bytes += memory.buffer.byteLength;
-    }
+    for (const memory of others) if (!this.#isCounted(memory)) bytes += memory.buffer.byteLength;
     return bytes;
+  }
+
+  #isCounted(memory: WebAssembly.Memory): boolean {
+    return this.#made.includes(memory) || this.#pooled.some((pooled) => pooled.memory === memory);
   }
 
   release(): void {
@@ -229,6 +304,7 @@ class Binding {
     for (const forget of this.#forgets) forget();
     for (const { memory, type } of this.#pooled) this.#pool.give(memory, type);
     this.#pooled = [];
+    this.#made = [];
     this.#instances = [];
     this.#handles.clear();
     this.#context.current = undefined;

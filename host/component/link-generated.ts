@@ -1,9 +1,11 @@
 /** Makes instances by the code that jco generated for a component. */
 import { Script } from 'node:vm';
+import { CurrentContext } from '../wasi/current-context.ts';
 import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
 import { type Guard, guardedImports } from './guard-module.ts';
 import type { LimitCells } from './limit-cells.ts';
 import type { GuestInstance, HostFunctions, LinkedComponent, LinkInput } from './link.ts';
+import { MemoryBudget, pagesIn, startSizes } from './memory-budget.ts';
 import type { GeneratedPlan } from './plan.ts';
 
 type Imports = WebAssembly.Imports;
@@ -17,13 +19,15 @@ export class GeneratedComponent implements LinkedComponent {
   readonly #modules: Readonly<Record<string, WebAssembly.Module>>;
   readonly #guards = new Map<WebAssembly.Module, Guard>();
   readonly #cells: LimitCells;
+  readonly #memoryBytesMax: number;
   readonly #instantiate: Instantiate;
   readonly #handlerExport: string;
 
-  constructor(plan: GeneratedPlan, { script, modules, guards }: LinkInput, cells: LimitCells) {
+  constructor(plan: GeneratedPlan, { script, modules, memoryBytesMax }: LinkInput, cells: LimitCells) {
     this.#modules = modules;
     this.#cells = cells;
-    for (const [name, guard] of Object.entries(guards)) {
+    this.#memoryBytesMax = memoryBytesMax;
+    for (const [name, guard] of Object.entries(plan.guards)) {
       this.#guards.set(modules[name] as WebAssembly.Module, guard);
     }
     this.#handlerExport = plan.exports.find((name) =>
@@ -39,23 +43,36 @@ export class GeneratedComponent implements LinkedComponent {
 
   instantiate(context: ExecutionContext): GuestInstance {
     const memories = new Set<WebAssembly.Memory>();
+    const budget = new MemoryBudget(this.#cells, this.#memoryBytesMax);
+    budget.begin();
     const instantiateCore = (module: WebAssembly.Module, imports?: Imports) => {
       const guard = this.#guards.get(module);
-      const all = guard ? guardedImports(imports, guard, this.#cells) : imports;
-      const instance = new WebAssembly.Instance(module, all);
+      budget.take(startSizes(undefined, guard));
+      const guarded = guard && guardedImports(imports, guard, this.#cells, pagesIn(this.#memoryBytesMax));
+      for (const memory of guarded?.memories ?? []) memories.add(memory);
+      const instance = new WebAssembly.Instance(module, guarded?.imports ?? imports);
       for (const exported of Object.values(instance.exports)) {
         if (exported instanceof WebAssembly.Memory) memories.add(exported);
       }
       return instance;
     };
-    const exports = this.#instantiate(
-      (name) => this.#modules[name] as WebAssembly.Module,
-      hostFunctions(context),
-      instantiateCore,
-    );
+    const { port } = context;
+    const inside = <T>(run: () => T): T => {
+      port.enter();
+      try {
+        return run();
+      } finally {
+        port.leave();
+      }
+    };
+    // Between the guest and the host functions lie frames of the generated code, which cannot be suspended.
+    const blocking = new CurrentContext({ canSuspend: false });
+    blocking.current = context;
+    const getModule = (name: string) => this.#modules[name] as WebAssembly.Module;
+    const exports = inside(() => this.#instantiate(getModule, hostFunctions(blocking), instantiateCore));
     const handler = exports[this.#handlerExport];
     return {
-      handle: (request, responseOut) => handler?.handle(request, responseOut),
+      handle: (request, responseOut) => inside(() => handler?.handle(request, responseOut)),
       memoryBytes: () => [...memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0),
       release: () => undefined,
     };

@@ -3,7 +3,6 @@
  * a component is linked.
  */
 import type { ExecutionContext } from '../wasi/imports.ts';
-import type { Guard } from './guard-module.ts';
 import type { MemoryType } from './import-memory.ts';
 import type { LimitCells } from './limit-cells.ts';
 import { DirectComponent } from './link-direct.ts';
@@ -16,11 +15,17 @@ export type HostFunctions = Readonly<Record<string, object>>;
 
 /** One fresh instance. */
 export interface GuestInstance {
-  /** Calls the wasi:http handler; throws when the guest traps. */
-  handle(request: object, responseOut: object): void;
+  /**
+   * Calls the wasi:http handler; throws when the guest traps. A promise, which rejects for the same, where the guest
+   * can be suspended while it waits.
+   */
+  handle(request: object, responseOut: object): void | Promise<void>;
   /** The size of all its linear memories now, which is their largest, since memories never shrink. */
   memoryBytes(): number;
-  /** Gives back what can be used again; to be called once, when the instance is never entered again. */
+  /**
+   * Gives back what can be used again; to be called once, when the instance is never entered again: not before what
+   * `handle` gave is settled.
+   */
   release(): void;
 }
 
@@ -36,10 +41,10 @@ export interface LinkInput {
   /** The generated linking code; empty where there is none. */
   readonly script: string;
   readonly modules: Readonly<Record<string, WebAssembly.Module>>;
-  /** The memory that a module imports since it was rewritten, by the module's name. */
+  /** The memory that a module imports since it was rewritten, within the memory limit; by the module's name. */
   readonly memories: Readonly<Record<string, MemoryType>>;
-  /** What a module imports since it has guards in its code, by the module's name. */
-  readonly guards: Readonly<Record<string, Guard>>;
+  /** What the memories and tables of an instance may have together. */
+  readonly memoryBytesMax: number;
 }
 
 /** What the instances of one thread share. */

@@ -4,9 +4,10 @@
  */
 import { CodedError } from '../../metering/errors.ts';
 import type { ArtifactStore, LoadedPlan } from './artifact-store.ts';
-import { type Guard, guardModule } from './guard-module.ts';
 import type { MemoryType } from './import-memory.ts';
+import { limitMemory } from './limit-memory.ts';
 import type { LinkInput } from './link.ts';
+import { checkStartSizes, pagesIn } from './memory-budget.ts';
 
 /** What a worker needs to make instances of one component. */
 export interface CompiledComponent extends LinkInput {
@@ -17,25 +18,34 @@ export interface CompiledComponent extends LinkInput {
 
 const keyOf = (version: string, memoryBytesMax: number): string => `${version}/${memoryBytesMax}`;
 
-/** Compiles core modules, with guards in their code and bounded memories, imported where the plan is direct. */
+/**
+ * Compiles core modules that were rewritten when they were planned; nothing here takes long but what the engine does in
+ * threads of its own.
+ * @throws CodedError `component-invalid` when its memories and tables start larger than `memoryBytesMax`.
+ */
 export async function compileModules(
   { plan, script, modules }: LoadedPlan,
   memoryBytesMax: number,
 ): Promise<CompiledComponent> {
+  checkStartSizes(plan, memoryBytesMax);
   const compiled: Record<string, WebAssembly.Module> = {};
   const memories: Record<string, MemoryType> = {};
-  const guards: Record<string, Guard> = {};
   let codeBytes = script.length;
   for (const { name, bytes } of modules) {
-    const guarded = guardModule(bytes, memoryBytesMax, plan.linking === 'direct');
-    if (guarded.pooled) memories[name] = guarded.pooled;
-    if (guarded.guard) guards[name] = guarded.guard;
-    compiled[name] = await WebAssembly.compile(guarded.bytes);
-    codeBytes += guarded.bytes.length;
+    const declared = plan.memories[name];
+    if (declared) memories[name] = bounded(declared, memoryBytesMax);
+    const isBounded = declared !== undefined || plan.guards[name] !== undefined;
+    compiled[name] = await WebAssembly.compile(isBounded ? bytes : limitMemory(bytes, memoryBytesMax));
+    codeBytes += bytes.length;
   }
   const key = keyOf(plan.version, memoryBytesMax);
-  return { key, plan, script, modules: compiled, memories, guards, codeBytes };
+  return { key, plan, script, modules: compiled, memories, memoryBytesMax, codeBytes };
 }
+
+const bounded = ({ pagesInitial, pagesMax }: MemoryType, bytesMax: number): MemoryType => ({
+  pagesInitial,
+  pagesMax: Math.min(pagesMax, pagesIn(bytesMax)),
+});
 
 interface Entry {
   readonly version: string;

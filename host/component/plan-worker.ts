@@ -13,4 +13,9 @@ async function answer({ bytes, memoryBytesMax }: PlanQuestion): Promise<PlanAnsw
   }
 }
 
-parentPort?.on('message', async (question: PlanQuestion) => parentPort?.postMessage(await answer(question)));
+parentPort?.on('message', async (question: PlanQuestion) => {
+  const answered = await answer(question);
+  // Moved, not copied: large modules must not hold up the thread that serves.
+  const moved = answered.ok ? [...new Set(answered.files.map(({ bytes }) => bytes.buffer))] : [];
+  parentPort?.postMessage(answered, moved as ArrayBuffer[]);
+});

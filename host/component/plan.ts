@@ -4,14 +4,19 @@
  */
 import { createHash } from 'node:crypto';
 import { CodedError } from '../../metering/errors.ts';
-import { checkContract, checkFunctions, type ImportedNames } from './contract.ts';
+import { checkContract } from './contract.ts';
 import { type DirectPlan, planDirect } from './direct-plan.ts';
-import { generate, generatorReady } from './generator.ts';
-import { type Deadlines, deadlinesOf, type GuardedModule, guardModule } from './guard-module.ts';
+import { generatedFiles, type PlannedFile } from './generated-plan.ts';
+import { type Deadlines, deadlinesOf, type Guard, type GuardedModule, guardModule } from './guard-module.ts';
+import type { MemoryType } from './import-memory.ts';
+import { checkStartSizes } from './memory-budget.ts';
 import { parseComponent } from './parse.ts';
 
-/** Raised whenever plans of an older build of Ebb must not be used any more. */
-export const PLAN_FORMAT = 3;
+/**
+ * Raised whenever plans of an older build of Ebb must not be used any more. Core modules are kept with guards in their
+ * code, so that every change to those counts, too.
+ */
+export const PLAN_FORMAT = 4;
 
 interface PlanBase {
   readonly format: typeof PLAN_FORMAT;
@@ -21,8 +26,12 @@ interface PlanBase {
   readonly exports: readonly string[];
   /** How a guest that does not return is stopped. */
   readonly deadlines: Deadlines;
-  /** Files with the core modules. */
+  /** Files with the core modules, rewritten to what runs. */
   readonly modules: readonly string[];
+  /** The memory that a module imports since it was rewritten, as it declared it; by its file. */
+  readonly memories: Readonly<Record<string, MemoryType>>;
+  /** What a module imports since it has guards in its code; by its file. */
+  readonly guards: Readonly<Record<string, Guard>>;
 }
 
 /** Instances are made by the code that jco generated for this component. */
@@ -42,64 +51,17 @@ export interface DirectLinkPlan extends PlanBase, DirectPlan {
 /** A plan as it is kept on disk beside its files. */
 export type LinkPlan = GeneratedPlan | DirectLinkPlan;
 
-export interface PlannedFile {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-}
-
 /** The content hash that names a version: SHA-256 of the component's bytes, in hex. */
 export function versionOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-const GENERATE_OPTIONS = {
-  name: 'component',
-  map: [] as [string, string][],
-  instantiation: { tag: 'sync' } as const,
-  noComponentErrorWrapping: true,
-  noNodejsCompat: true,
-  noTypescript: true,
-  base64Cutoff: 0,
-};
-
-/**
- * The generator also validates the component as a whole, however that is linked in the end.
- * @returns undefined where the generator itself broke down, which says nothing about the component.
- */
-function generated(bytes: Uint8Array): readonly PlannedFile[] | undefined {
+/** @throws CodedError `component-invalid` for a module that the engine does not take. */
+async function guarded(file: PlannedFile, linking: LinkPlan['linking']): Promise<GuardedModule> {
   try {
-    return generate(bytes, GENERATE_OPTIONS).files.map(([name, content]) => ({ name, bytes: content }));
-  } catch (thrown) {
-    const { payload } = thrown as { readonly payload?: unknown };
-    if (typeof payload !== 'string') return undefined;
-    const cut = /unexpected end|unexpected EOF/i.test(payload);
-    throw new CodedError(
-      cut ? 'component-truncated' : 'component-invalid',
-      `expected a valid component, got one with a fault: ${payload.trim().split('\n')[0]}`,
-    );
-  }
-}
-
-/** `const { getStderr, Error: Error$1 } = imports['wasi:cli/stderr'];`: what the code takes from each interface. */
-const IMPORT_LINE = /^\s*const \{ ([^}]*) \} = imports\['([^']+)'\];$/gm;
-
-function importedNames(script: PlannedFile): ImportedNames[] {
-  const text = Buffer.from(script.bytes).toString('utf8');
-  return [...text.matchAll(IMPORT_LINE)].map(([, names = '', interfaceName = '']) => ({
-    interfaceName,
-    names: names.split(', ').map((name) => name.split(':')[0] as string),
-  }));
-}
-
-async function checkModule(
-  file: PlannedFile,
-  memoryBytesMax: number,
-  { linking }: LinkPlan,
-): Promise<GuardedModule> {
-  try {
-    const guarded = guardModule(file.bytes, memoryBytesMax, linking === 'direct');
-    await WebAssembly.compile(guarded.bytes);
-    return guarded;
+    const made = guardModule(file.bytes, linking === 'direct');
+    await WebAssembly.compile(made.bytes);
+    return made;
   } catch (thrown) {
     if (thrown instanceof CodedError) throw thrown;
     throw new CodedError(
@@ -114,23 +76,55 @@ interface Made {
   readonly files: readonly PlannedFile[];
 }
 
-/** The direct plan, or why there is none. What the generator takes and this reader does not is no fault. */
-function directly(bytes: Uint8Array, base: Omit<PlanBase, 'modules'>): Made | { readonly unfit: string } {
+type Base = Omit<PlanBase, 'modules'>;
+
+/** A plan whose core modules are as the component has them. */
+
+/** A direct plan, or why there is none. */
+type Direct = (Made & { readonly isProven: boolean }) | { readonly unfit: string };
+
+/** What the generator may take and this reader does not is no fault of the component. */
+function directly(bytes: Uint8Array, base: Base): Direct {
   const handlerExport = base.exports.find((name) => name.startsWith('wasi:http/incoming-handler@')) as string;
   try {
     const planned = planDirect(bytes, handlerExport);
     if ('unfit' in planned) return planned;
-    const { modules, ...direct } = planned;
-    const files = modules.map((module, index) => ({ name: `core${index}.wasm`, bytes: module.slice() }));
-    return { plan: { ...base, linking: 'direct', ...direct, modules: files.map(({ name }) => name) }, files };
+    const { modules, plan, isProven } = planned;
+    const files = modules.map((module, index) => ({
+      name: `core${index}.wasm`,
+      bytes: new Uint8Array(module),
+    }));
+    const names = files.map(({ name }) => name);
+    return { plan: { ...base, linking: 'direct', ...plan, modules: names }, files, isProven };
   } catch (thrown) {
-    if (thrown instanceof CodedError) return { unfit: thrown.message };
+    // A RangeError is types nested so deeply that the stack ends.
+    if (thrown instanceof CodedError || thrown instanceof RangeError) return { unfit: thrown.message };
     throw thrown;
   }
 }
 
+/** Asks the generator, which has the last word on whether the component is valid. */
+async function withGenerator(bytes: Uint8Array, base: Base, direct: Direct): Promise<Made> {
+  const generated = await generatedFiles(bytes);
+  if (!('unfit' in direct)) return direct;
+  const { unfit: reason } = direct;
+  if (!generated) {
+    throw new CodedError(
+      'component-invalid',
+      `expected a component that can be linked, got one that the generator breaks down on and that has ${reason}`,
+    );
+  }
+  const { script, modules } = generated;
+  const names = modules.map(({ name }) => name);
+  return {
+    plan: { ...base, linking: 'generated', script: script.name, modules: names, reason },
+    files: [script, ...modules],
+  };
+}
+
 /**
  * Plans a component and checks all of it.
+ * @param memoryBytesMax what its memories and tables must not start larger than.
  * @param preferred how it is linked where both ways are open; where directly is not, the other way it is.
  * @throws CodedError `component-*`, naming what was expected and what came.
  */
@@ -141,10 +135,6 @@ export async function makePlan(
 ): Promise<Made> {
   const outline = parseComponent(bytes);
   checkContract(outline);
-  await generatorReady;
-  const files = generated(bytes);
-  const script = files?.find((file) => file.name.endsWith('.js'));
-  if (script) checkFunctions(importedNames(script));
   const base = {
     format: PLAN_FORMAT,
     version: versionOf(bytes),
@@ -152,30 +142,33 @@ export async function makePlan(
     imports: outline.imports,
     exports: outline.exports,
     deadlines: 'checks',
+    memories: {},
+    guards: {},
   } as const;
   const direct = preferred === 'direct' ? directly(bytes, base) : { unfit: 'it was not asked for' };
-  const made = 'unfit' in direct ? generatedPlan(base, files, direct.unfit) : direct;
-  const guarded: GuardedModule[] = [];
-  for (const file of made.files) {
-    if (file.name.endsWith('.wasm')) guarded.push(await checkModule(file, memoryBytesMax, made.plan));
-  }
-  return { ...made, plan: { ...made.plan, deadlines: deadlinesOf(guarded) } };
+  const isProven = 'isProven' in direct && direct.isProven;
+  const made = await withGuards(isProven ? direct : await withGenerator(bytes, base, direct));
+  checkStartSizes(made.plan, memoryBytesMax);
+  return made;
 }
 
-function generatedPlan(
-  base: Omit<PlanBase, 'modules'>,
-  files: readonly PlannedFile[] | undefined,
-  reason: string,
-): Made {
-  const script = files?.find((file) => file.name.endsWith('.js'));
-  if (!files || !script) {
-    throw new CodedError(
-      'component-invalid',
-      `expected a component that can be linked, got one that the generator breaks down on and that has ${reason}`,
-    );
+/** The same with its core modules rewritten. */
+async function withGuards({ plan, files }: Made): Promise<Made> {
+  const memories: Record<string, MemoryType> = {};
+  const guards: Record<string, Guard> = {};
+  const modules: GuardedModule[] = [];
+  const rewritten: PlannedFile[] = [];
+  for (const file of files) {
+    const { name } = file;
+    if (!plan.modules.includes(name)) {
+      rewritten.push(file);
+      continue;
+    }
+    const made = await guarded(file, plan.linking);
+    if (made.pooled) memories[name] = made.pooled;
+    if (made.guard) guards[name] = made.guard;
+    modules.push(made);
+    rewritten.push({ name, bytes: made.bytes });
   }
-  const modules = files.filter((file) => file.name.endsWith('.wasm'));
-  const names = modules.map(({ name }) => name);
-  const plan: LinkPlan = { ...base, linking: 'generated', script: script.name, modules: names, reason };
-  return { plan, files: [script, ...modules] };
+  return { plan: { ...plan, memories, guards, deadlines: deadlinesOf(modules) }, files: rewritten };
 }

@@ -1,13 +1,14 @@
 /**
- * Plans components in a worker thread, one at a time, each under a time limit. The thread is kept for a while for the
- * next component; one that a component has failed in is never used again.
+ * Plans components in a worker thread, one at a time, each under a time limit. A thread always waits for the next
+ * component; one that a component has failed in is never used again.
  */
 import { Worker } from 'node:worker_threads';
 import { CodedError, type ErrorCode } from '../../metering/errors.ts';
 import { siblingModule } from '../sibling-module.ts';
 import { checkContract } from './contract.ts';
+import type { PlannedFile } from './generated-plan.ts';
 import { parseComponent } from './parse.ts';
-import type { LinkPlan, PlannedFile } from './plan.ts';
+import type { LinkPlan } from './plan.ts';
 
 export interface PlanQuestion {
   readonly bytes: Uint8Array;
@@ -33,7 +34,7 @@ const PLAN_TIME_LIMIT_MS = 60_000;
 
 const invalid = (message: string): CodedError => new CodedError('component-invalid', message);
 
-/** How long the thread waits for the next component before it is let go, and its memory with it. */
+/** How long a thread that was used waits for the next component before a new one takes its place: memory only grows. */
 const IDLE_MS = 10_000;
 
 function ask(worker: Worker, question: PlanQuestion, signal: AbortSignal): Promise<Planned> {
@@ -74,7 +75,12 @@ function ask(worker: Worker, question: PlanQuestion, signal: AbortSignal): Promi
 export class Planner {
   readonly #closing = new AbortController();
   #last: Promise<unknown> = Promise.resolve();
-  #idle: { readonly worker: Worker; readonly timer: NodeJS.Timeout } | undefined;
+  #idle: Worker | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor() {
+    this.#keep(this.#start());
+  }
 
   /** @throws CodedError `component-*`, or `host-draining` when it is closed first. */
   async plan(question: PlanQuestion): Promise<Planned> {
@@ -100,10 +106,12 @@ export class Planner {
     try {
       const planned = await ask(worker, question, this.#closing.signal);
       this.#keep(worker);
+      this.#timer = setTimeout(() => this.#renew(), IDLE_MS).unref();
       return planned;
     } catch (thrown) {
       // A generator that has failed once may be in any state.
       void worker.terminate();
+      this.#renew();
       throw thrown;
     }
   }
@@ -113,7 +121,7 @@ export class Planner {
     // What goes wrong while it idles is nobody's fault: the next component gets another thread.
     worker.on('error', () => undefined);
     worker.on('exit', () => {
-      if (this.#idle?.worker === worker) this.#takeIdle();
+      if (this.#idle === worker) this.#takeIdle();
     });
     return worker;
   }
@@ -121,8 +129,8 @@ export class Planner {
   #takeIdle(): Worker | undefined {
     const idle = this.#idle;
     this.#idle = undefined;
-    clearTimeout(idle?.timer);
-    return idle?.worker;
+    clearTimeout(this.#timer);
+    return idle;
   }
 
   #keep(worker: Worker): void {
@@ -130,10 +138,14 @@ export class Planner {
       void worker.terminate();
       return;
     }
-    const timer = setTimeout(() => void this.#takeIdle()?.terminate(), IDLE_MS);
-    timer.unref();
     // It must not keep a process alive that has nothing else to do.
     worker.unref();
-    this.#idle = { worker, timer };
+    this.#idle = worker;
+  }
+
+  /** Lets the idle thread go, and its memory with it; another one starts in time for the next component. */
+  #renew(): void {
+    void this.#takeIdle()?.terminate();
+    if (!this.#closing.signal.aborted) this.#keep(this.#start());
   }
 }

@@ -2,6 +2,7 @@
 import { CodedError } from '../../metering/errors.ts';
 import { BinaryReader } from './binary.ts';
 import {
+  type CanonOptions,
   type ComponentModel,
   type CoreExport,
   type CoreFunctionDefinition,
@@ -18,13 +19,13 @@ import {
   readSort,
   SORT,
 } from './component-model.ts';
-import { importedExports, readExternName, readType, unknownType } from './component-types.ts';
+import { importedExports, readExternName, readType } from './component-types.ts';
 import { CORE_KINDS } from './core-module.ts';
 import { readNestedComponent } from './nested-component.ts';
 import { TypeScope } from './type-scope.ts';
 import { Unfit } from './unfit.ts';
 
-const PREAMBLE_BYTES = 8;
+const PREAMBLE = [0x00, 0x61, 0x73, 0x6d, 0x0d, 0x00, 0x01, 0x00] as const;
 const CORE_INSTANCE_SORT = 0x12;
 const VERSION_SUFFIX = /@0\.2\.\d+$/;
 
@@ -45,18 +46,20 @@ class ComponentReader implements ComponentModel {
   readonly instances: InstanceDefinition[] = [];
   readonly components: NestedComponent[] = [];
   readonly exports = new Map<string, Item>();
+  readonly #imports = new Set<string>();
   #importedTypeBytes = 0;
 
   section(id: number, section: BinaryReader): void {
     switch (id) {
       case 0:
+        section.name();
         return;
       case 1:
         this.modules.push(section.bytes.subarray(section.offset, section.end));
         return;
       case 4:
-        section.slice(PREAMBLE_BYTES);
-        this.components.push(readNestedComponent(section));
+        this.#checkPreamble(section);
+        this.components.push(readNestedComponent(section, this.types));
         return;
       default: {
         const read = this.#reader(id);
@@ -64,6 +67,13 @@ class ComponentReader implements ComponentModel {
         if (!section.done)
           throw invalid(`expected the end of section ${id} at offset ${section.offset}, got more`);
       }
+    }
+  }
+
+  /** That of a component within it is the same as its own. */
+  #checkPreamble(section: BinaryReader): void {
+    for (const expected of PREAMBLE) {
+      if (section.byte() !== expected) throw invalid('expected a component within it, got other first bytes');
     }
   }
 
@@ -194,8 +204,9 @@ class ComponentReader implements ComponentModel {
     const name = reader.name();
     if (instance.kind !== 'imported') throw new Unfit('an alias of what an instance of its own exports');
     const { interfaceName, offers } = instance;
-    if (sort === SORT.type) {
-      this.types.entries.push(offers.types.get(name) ?? unknownType());
+    const type = sort === SORT.type ? offers.types.get(name) : undefined;
+    if (type) {
+      this.types.entries.push(type);
       return;
     }
     const text = offers.functions.get(name);
@@ -218,21 +229,32 @@ class ComponentReader implements ComponentModel {
       );
   }
 
+  /** Options refer to what came before, like everything else: a function cannot be its own realloc. */
+  #options(reader: BinaryReader): CanonOptions {
+    const options = readCanonOptions(reader);
+    const { memory, realloc, postReturn } = options;
+    if (memory !== undefined) itemAt(this.coreMemories, memory, 'core memory');
+    for (const index of [realloc, postReturn]) {
+      if (index !== undefined) itemAt(this.coreFunctions, index, 'core function');
+    }
+    return options;
+  }
+
   #lift(reader: BinaryReader): void {
     if (reader.byte() !== 0) throw invalid('expected a function to be lifted');
     const coreFunc = reader.u32();
     itemAt(this.coreFunctions, coreFunc, 'core function');
-    const options = readCanonOptions(reader);
+    const options = this.#options(reader);
     const type = this.types.at(reader.u32());
     if (type.kind !== 'function') throw invalid(`expected a function type, got a type of kind ${type.kind}`);
-    this.functions.push({ kind: 'lifted', coreFunc, options, text: type.text });
+    this.functions.push({ kind: 'lifted', coreFunc, options, text: type.text, names: type.names });
   }
 
   #lower(reader: BinaryReader): void {
     if (reader.byte() !== 0) throw invalid('expected a function to be lowered');
     const func = reader.u32();
     itemAt(this.functions, func, 'function');
-    this.coreFunctions.push({ kind: 'lowered', func, options: readCanonOptions(reader) });
+    this.coreFunctions.push({ kind: 'lowered', func, options: this.#options(reader) });
   }
 
   #drop(reader: BinaryReader): void {
@@ -243,6 +265,8 @@ class ComponentReader implements ComponentModel {
 
   #import(reader: BinaryReader): void {
     const name = readExternName(reader);
+    if (this.#imports.has(name)) throw invalid(`expected one import of ${name}, got another`);
+    this.#imports.add(name);
     const sort = readSort(reader);
     if (sort !== SORT.instance) throw new Unfit(`an import of sort ${sort}`);
     const type = this.types.at(reader.u32());
@@ -255,8 +279,9 @@ class ComponentReader implements ComponentModel {
   #export(reader: BinaryReader): void {
     const name = readExternName(reader);
     const item = this.#checkedItem(reader);
+    if (this.exports.has(name)) throw invalid(`expected one export ${name}, got another`);
     this.exports.set(name, item);
-    if (reader.byte() === 1) throw new Unfit('an export with a type of its own');
+    if (reader.byte() !== 0) throw new Unfit('an export with a type of its own');
     // An export is an item of its own, with the next index of its sort.
     if (item.sort === SORT.function) this.functions.push(this.functions[item.index] as FunctionDefinition);
     if (item.sort === SORT.type) this.types.entries.push(this.types.at(item.index));
@@ -270,7 +295,7 @@ class ComponentReader implements ComponentModel {
  * @throws CodedError `component-invalid` or `component-truncated`; Unfit for what is beyond direct linking.
  */
 export function readComponent(bytes: Uint8Array): ComponentModel {
-  const reader = new BinaryReader(bytes, PREAMBLE_BYTES);
+  const reader = new BinaryReader(bytes, PREAMBLE.length);
   const model = new ComponentReader();
   while (!reader.done) {
     const id = reader.byte();

@@ -49,12 +49,17 @@ function findPair(steps: readonly LinkStep[], modules: readonly Uint8Array[]): P
   return undefined;
 }
 
+/** Whether a source is of the very type that an instance exports under a name. */
+export type CanStand = (source: Source, step: number, name: string) => boolean;
+
 /** The same import, leading straight to the host where its forwarder does. */
-function shortened(entry: StepImport, { forwarderStep, targets }: Pair): StepImport {
+function shortened(entry: StepImport, { forwarderStep, targets }: Pair, canStand: CanStand): StepImport {
   const { source } = entry;
   if (source.kind !== 'export' || source.step !== forwarderStep) return entry;
   const target = targets.get(source.name);
-  return target === undefined || target.kind === 'export' ? entry : { ...entry, source: target };
+  if (target === undefined || target.kind === 'export') return entry;
+  // Called through the table, a function of another type would trap; called straight, it would take anything.
+  return canStand(target, forwarderStep, source.name) ? { ...entry, source: target } : entry;
 }
 
 function refersTo(steps: readonly LinkStep[], wanted: number): boolean {
@@ -70,13 +75,17 @@ function refersTo(steps: readonly LinkStep[], wanted: number): boolean {
 }
 
 /** The plan without needless shims; the very same plan where there are none. */
-export function withoutShims(plan: DirectPlan, modules: readonly Uint8Array[]): DirectPlan {
+export function withoutShims(
+  plan: DirectPlan,
+  modules: readonly Uint8Array[],
+  canStand: CanStand,
+): DirectPlan {
   const pair = findPair(plan.steps, modules);
   if (!pair) return plan;
   const { forwarderStep, fillerStep, filler } = pair;
   const steps = plan.steps.map((step, index): LinkStep => {
     if (step.kind !== 'instantiate' || index === fillerStep) return step;
-    return { ...step, imports: step.imports.map((entry) => shortened(entry, pair)) };
+    return { ...step, imports: step.imports.map((entry) => shortened(entry, pair, canStand)) };
   });
   const start = filler.start && sourceOf(steps[fillerStep] as Instantiation, filler.start);
   const others = steps.map((step, index): LinkStep => (index === fillerStep ? { kind: 'nothing' } : step));

@@ -5,7 +5,9 @@ import type { BinaryReader } from './binary.ts';
 const invalid = (message: string): CodedError => new CodedError('component-invalid', message);
 
 export type TypeEntry =
-  | { readonly kind: 'value' | 'resource' | 'function'; readonly text: string }
+  | { readonly kind: 'value' | 'resource'; readonly text: string }
+  /** `names` are those of its parameters, each with a comma behind it. */
+  | { readonly kind: 'function'; readonly text: string; readonly names: string }
   /** Read again when it is imported, since only then its own resources have a home. */
   | { readonly kind: 'instance'; readonly reader: BinaryReader; readonly scope: TypeScope }
   | { readonly kind: 'component' };

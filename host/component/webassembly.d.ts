@@ -22,6 +22,11 @@ declare namespace WebAssembly {
     constructor(module: Module, imports?: Imports);
     readonly exports: Readonly<Record<string, unknown>>;
   }
+  /** An import that returns a promise to suspend its caller, which must have been called through `promising`. */
+  class Suspending {
+    constructor(call: (...args: never[]) => unknown);
+  }
+  function promising(exported: unknown): (...args: number[]) => Promise<unknown>;
   class RuntimeError extends Error {}
   class CompileError extends Error {}
   function compile(bytes: Uint8Array<ArrayBuffer>): Promise<Module>;

@@ -50,7 +50,7 @@ export interface BodySource {
   cancel(): void;
 }
 
-/** A body that goes out. */
+/** A body that goes out. Once it is closed, finished or aborted, nothing has any effect any more. */
 export interface BodySink {
   /** Bytes that may be written now; 0 while the receiver is slower than the guest. News follow when that changes. */
   readonly budgetBytes: number;
@@ -79,7 +79,10 @@ export interface OutboundCall {
   cancel(): void;
 }
 
-/** Waiting for whatever may have changed in bodies and answers. Both forms end early without news: look again. */
+/**
+ * Waiting for whatever may have changed in bodies and answers. Both forms end early without news: look again. What
+ * changed after the last wait ended counts as news for the next one, so that nothing between a look and a wait is lost.
+ */
 export interface News {
   /** Whether the guest can be suspended here, so that the thread does other work meanwhile. */
   readonly canSuspend: boolean;
@@ -92,6 +95,13 @@ export interface News {
 /** The outside of one execution. */
 export interface ExecutionPort {
   readonly news: News;
+  /**
+   * The guest's code runs from now on: it starts, is called, or goes on after it was suspended. Where another
+   * execution's guest was the last to enter, its turn ends here.
+   */
+  enter(): void;
+  /** It runs no more for now. Does nothing when its turn has already ended. */
+  leave(): void;
   readonly requestBody: BodySource;
   /** An informational response (1xx) before the final one. */
   inform(head: ResponseHead): void;

@@ -19,6 +19,9 @@ const FORBIDDEN = new Set([
   'upgrade',
 ]);
 
+/** What says where a message ends, or what its trailers are, means nothing behind the message. */
+const FORBIDDEN_BEHIND = new Set(['content-length', 'trailer']);
+
 /** Names and values of one message together; more would be the host's memory without a limit. */
 const FIELDS_BYTES_MAX = 131_072;
 
@@ -154,4 +157,12 @@ export class Fields {
     this.#unread = undefined;
     this.#read = entries;
   }
+}
+
+/** Trailers as they leave. */
+export function trailersToWire(trailers: Fields): WireHeaders {
+  const wire = trailers.toWire();
+  const isAllowed = (index: number): boolean =>
+    !FORBIDDEN_BEHIND.has((wire[index - (index % 2)] as string).toLowerCase());
+  return wire.filter((_text, index) => isAllowed(index));
 }

@@ -1,38 +1,13 @@
 /** wasi:http, the side that a function calls: outgoing requests, their options and the future of a response. */
-import type { WireHeaders } from './fields.ts';
+import type { ErrorCodeCase, News, OutboundAnswer, OutboundCall, OutboundHead } from './execution-port.ts';
 import { Fields } from './fields.ts';
-import { type BodyRules, type ErrorCodeCase, IncomingBody, OutgoingBody } from './http-bodies.ts';
 import { type Method, toMethod } from './http-incoming.ts';
-import { Pollable, type Readiness, type WaitForNews } from './io.ts';
+import type { ExecutionContext } from './imports.ts';
+import { IncomingBody } from './incoming-body.ts';
+import { Pollable } from './io.ts';
+import { BodyOutlet, OutgoingBody } from './outgoing-body.ts';
 import { GuestFault, ResultError } from './result-error.ts';
-
-/** An outbound request as it leaves the worker. Absent timeouts mean the host's own. */
-export interface OutboundRequest {
-  readonly method: string;
-  readonly scheme: 'http' | 'https';
-  readonly authority: string;
-  readonly pathWithQuery: string;
-  readonly headers: WireHeaders;
-  readonly body: Uint8Array;
-  readonly connectTimeoutMs: number | undefined;
-  readonly firstByteTimeoutMs: number | undefined;
-  readonly betweenBytesTimeoutMs: number | undefined;
-}
-
-export type OutboundAnswer =
-  | {
-      readonly tag: 'ok';
-      readonly status: number;
-      readonly headers: WireHeaders;
-      readonly body: Uint8Array;
-    }
-  | { readonly tag: 'err'; readonly error: ErrorCodeCase };
-
-/** Sends a request without waiting; the answer may be asked for at any time. */
-export interface Outbound {
-  send(request: OutboundRequest): { answer(): OutboundAnswer | undefined };
-  readonly wait: WaitForNews;
-}
+import { byNews } from './waiting.ts';
 
 type Scheme = { readonly tag: string; readonly val?: string };
 
@@ -65,18 +40,15 @@ export class RequestOptions {
   }
 }
 
-/** Made anew for each execution, so that a request knows the limits it was made under. */
-export function outgoingRequestClass(rules: Pick<BodyRules, 'allowance'>) {
+/** Made for a binding or an execution, so that a request knows the limits it was made under. */
+export function outgoingRequestClass(context: ExecutionContext) {
   return class OutgoingRequest {
     readonly #headers: Fields;
     #method: Method = { tag: 'get' };
     #path: string | undefined;
     #scheme: Scheme | undefined;
     #authority: string | undefined;
-    #body: OutgoingBody | undefined;
-    #finished: Uint8Array | undefined;
-    #onFinish: (() => void) | undefined;
-    #failure: ErrorCodeCase | undefined;
+    outlet: BodyOutlet | undefined;
 
     constructor(headers: Fields) {
       this.#headers = headers.frozen();
@@ -113,40 +85,21 @@ export function outgoingRequestClass(rules: Pick<BodyRules, 'allowance'>) {
       return this.#headers;
     }
     body(): OutgoingBody {
-      if (this.#body) throw new ResultError(undefined);
-      const sizeErrorTag = 'HTTP-request-body-size';
-      const onFailed = (error: ErrorCodeCase) => {
-        this.#failure = error;
-      };
-      const mayOmitBody = () => false;
-      const bodyRules = { ...rules, headers: this.#headers, sizeErrorTag, mayOmitBody, onFailed } as const;
-      this.#body = new OutgoingBody(bodyRules, (bytes) => {
-        this.#finished = bytes;
-        this.#onFinish?.();
+      if (this.outlet) throw new ResultError(undefined);
+      const { news, outflow, heldAllowance } = context;
+      this.outlet = new BodyOutlet({
+        heldAllowance,
+        headers: this.#headers,
+        mayOmitBody: () => false,
+        sizeErrorTag: 'HTTP-request-body-size',
+        outflow,
+        news,
       });
-      return this.#body;
+      return new OutgoingBody(this.outlet, news);
     }
 
-    /** Calls back once the body is complete, at once when there is none; false when it is still being written. */
-    whenComplete(send: () => void): boolean {
-      const complete = this.#body === undefined || this.#finished !== undefined;
-      if (complete) send();
-      else this.#onFinish = send;
-      return complete;
-    }
-
-    /** Lets the body go once it is on its way. */
-    release(): void {
-      if (this.#finished) rules.allowance.giveBack(this.#finished.length);
-      this.#finished = new Uint8Array();
-    }
-
-    /** Why its body will never be complete. */
-    get failure(): ErrorCodeCase | undefined {
-      return this.#failure;
-    }
-
-    toData(options: RequestOptions | undefined): OutboundRequest {
+    /** @throws ResultError when it cannot be sent. */
+    toHead(options: RequestOptions | undefined): OutboundHead {
       const scheme = this.#scheme?.tag ?? 'HTTPS';
       if (scheme !== 'HTTP' && scheme !== 'HTTPS') throw new ResultError({ tag: 'HTTP-protocol-error' });
       if (!this.#authority) throw new ResultError({ tag: 'HTTP-request-URI-invalid' });
@@ -157,7 +110,7 @@ export function outgoingRequestClass(rules: Pick<BodyRules, 'allowance'>) {
         authority: this.#authority,
         pathWithQuery: this.#path ?? '/',
         headers: this.#headers.toWire(),
-        body: this.#finished ?? new Uint8Array(),
+        bodyBytes: this.outlet ? this.outlet.knownBytes : 0,
         connectTimeoutMs: toMs(options?.connectNs),
         firstByteTimeoutMs: toMs(options?.firstByteNs),
         betweenBytesTimeoutMs: toMs(options?.betweenBytesNs),
@@ -169,20 +122,20 @@ export function outgoingRequestClass(rules: Pick<BodyRules, 'allowance'>) {
 export type OutgoingRequest = InstanceType<ReturnType<typeof outgoingRequestClass>>;
 
 export class IncomingResponse {
-  readonly #status: number;
+  readonly #answer: Extract<OutboundAnswer, { tag: 'ok' }>;
+  readonly #news: News;
   readonly #headers: Fields;
-  readonly #body: Uint8Array;
-  #consumed = false;
+  #isConsumed = false;
 
-  constructor(answer?: Extract<OutboundAnswer, { tag: 'ok' }>) {
-    if (!answer) throw new GuestFault('incoming-response has no constructor');
-    this.#status = answer.status;
+  constructor(answer?: Extract<OutboundAnswer, { tag: 'ok' }>, news?: News) {
+    if (!answer || !news) throw new GuestFault('incoming-response has no constructor');
+    this.#answer = answer;
+    this.#news = news;
     this.#headers = Fields.received(answer.headers);
-    this.#body = answer.body;
   }
 
   status(): number {
-    return this.#status;
+    return this.#answer.status;
   }
 
   headers(): Fields {
@@ -190,60 +143,71 @@ export class IncomingResponse {
   }
 
   consume(): IncomingBody {
-    if (this.#consumed) throw new ResultError(undefined);
-    this.#consumed = true;
-    return new IncomingBody(this.#body);
+    if (this.#isConsumed) throw new ResultError(undefined);
+    this.#isConsumed = true;
+    return new IncomingBody(this.#answer.body, this.#news);
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#isConsumed) this.#answer.body.cancel();
   }
 }
 
-export class FutureIncomingResponse {
-  readonly #readiness: Readiness;
-  readonly #answer: () => OutboundAnswer | undefined;
-  readonly #wait: WaitForNews;
-  #taken = false;
+/** What a future asks; its answer may be there at any time. */
+type Pending = Pick<OutboundCall, 'answer' | 'cancel'>;
 
-  constructor(answer?: () => OutboundAnswer | undefined, wait?: WaitForNews) {
-    if (!answer || !wait) throw new GuestFault('future-incoming-response has no constructor');
-    this.#answer = answer;
-    this.#wait = wait;
-    this.#readiness = {
-      isReady: () => answer() !== undefined,
-      remainingMs: () => Number.POSITIVE_INFINITY,
-    };
+export class FutureIncomingResponse {
+  readonly #pending: Pending;
+  readonly #news: News;
+  #isTaken = false;
+
+  constructor(pending?: Pending, news?: News) {
+    if (!pending || !news) throw new GuestFault('future-incoming-response has no constructor');
+    this.#pending = pending;
+    this.#news = news;
   }
 
   subscribe(): Pollable {
-    return new Pollable(this.#readiness, this.#wait);
+    return new Pollable(
+      byNews(() => this.#pending.answer() !== undefined),
+      this.#news,
+    );
   }
 
   get(): object | undefined {
-    const answer = this.#answer();
+    const answer = this.#pending.answer();
     if (!answer) return undefined;
-    if (this.#taken) return { tag: 'err', val: undefined };
-    this.#taken = true;
+    if (this.#isTaken) return { tag: 'err', val: undefined };
+    this.#isTaken = true;
     const result =
       answer.tag === 'ok'
-        ? { tag: 'ok', val: new IncomingResponse(answer) }
+        ? { tag: 'ok', val: new IncomingResponse(answer, this.#news) }
         : { tag: 'err', val: answer.error };
     return { tag: 'ok', val: result };
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#isTaken) this.#pending.cancel();
   }
 }
 
 const failedWith = (error: ErrorCodeCase): OutboundAnswer => ({ tag: 'err', error });
 
-/** wasi:http/outgoing-handler.handle */
+/** wasi:http/outgoing-handler.handle: the head leaves at once, the body as it is written. */
 export function handleOutgoing(
-  outbound: Outbound,
+  { port, news }: ExecutionContext,
   request: OutgoingRequest,
   options: RequestOptions | undefined,
 ): FutureIncomingResponse {
-  let sent: { answer(): OutboundAnswer | undefined } | undefined;
-  // Checked before the body is complete, so that the guest gets the error where it made it.
-  request.toData(options);
-  request.whenComplete(() => {
-    sent = outbound.send(request.toData(options));
-    request.release();
-  });
-  const answer = () => (request.failure ? failedWith(request.failure) : sent?.answer());
-  return new FutureIncomingResponse(answer, outbound.wait);
+  const head = request.toHead(options);
+  const { outlet } = request;
+  if (outlet?.failure) {
+    const answer = failedWith(outlet.failure);
+    return new FutureIncomingResponse({ answer: () => answer, cancel: () => undefined }, news);
+  }
+  const call = port.send(head);
+  if (outlet) outlet.open(call.body);
+  else call.body.finish([]);
+  const answer = () => call.answer() ?? (outlet?.failure && failedWith(outlet.failure));
+  return new FutureIncomingResponse({ answer, cancel: () => call.cancel() }, news);
 }

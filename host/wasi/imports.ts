@@ -4,25 +4,25 @@
  */
 import { randomFillSync } from 'node:crypto';
 import type { HostFunctions } from '../component/link.ts';
+import type { Allowance } from './allowance.ts';
+import type { ExecutionPort, News } from './execution-port.ts';
 import { Fields } from './fields.ts';
-import { type Allowance, FutureTrailers, IncomingBody, OutgoingBody } from './http-bodies.ts';
-import {
-  IncomingRequest,
-  outgoingResponseClass,
-  ResponseOutparam,
-  type ResponseRules,
-} from './http-incoming.ts';
+import { IncomingRequest, outgoingResponseClass, ResponseOutparam } from './http-incoming.ts';
 import {
   FutureIncomingResponse,
   handleOutgoing,
   IncomingResponse,
-  type Outbound,
   type OutgoingRequest,
   outgoingRequestClass,
   RequestOptions,
 } from './http-outgoing.ts';
-import { type ByteSink, InputStream, IoError, OutputStream, Pollable, type WaitForNews } from './io.ts';
+import { FutureTrailers, IncomingBody } from './incoming-body.ts';
+import { InputStream, IoError, Pollable } from './io.ts';
+import type { Outflow } from './outflow.ts';
+import { OutgoingBody } from './outgoing-body.ts';
+import { alwaysOpen, type ByteSink, OutputStream } from './output-stream.ts';
 import { ResultError } from './result-error.ts';
+import { SOCKETS } from './sockets.ts';
 
 /** Thrown through the guest by `exit`; ends this execution only. */
 export class GuestExit extends Error {
@@ -34,29 +34,35 @@ export class GuestExit extends Error {
   }
 }
 
-/** What one execution gives its guest to work with. */
+/** What one execution gives its guest to work with. Looked at whenever something is made, not before. */
 export interface ExecutionContext {
-  readonly responseRules: ResponseRules;
-  /** What the bodies of its outbound requests may hold before they are sent. */
-  readonly requestAllowance: Allowance;
-  readonly outbound: Outbound;
+  readonly port: ExecutionPort;
+  /** The port's news, at which whatever is held flows on. */
+  readonly news: News;
+  readonly outflow: Outflow;
+  /** Whether the request was HEAD, so that a response may declare a length without a body. */
+  readonly isHead: boolean;
+  /** Counts all that is written into bodies of responses. */
+  readonly responseAllowance: Allowance;
+  /** Counts what bodies hold that nobody takes yet. */
+  readonly heldAllowance: Allowance;
   readonly onLog: ByteSink;
 }
 
 const nowNs = (): bigint => process.hrtime.bigint();
 
-function timer(atNs: bigint, wait: WaitForNews): Pollable {
+function timer(atNs: bigint, news: News): Pollable {
   const remainingMs = () => Math.max(0, Number(atNs - nowNs()) / 1e6);
-  return new Pollable({ isReady: () => nowNs() >= atNs, remainingMs }, wait);
+  return new Pollable({ isReady: () => nowNs() >= atNs, remainingMs }, news);
 }
 
-function clocks(wait: WaitForNews): HostFunctions {
+function clocks(context: ExecutionContext): HostFunctions {
   return {
     'wasi:clocks/monotonic-clock': {
       now: nowNs,
       resolution: () => 1n,
-      subscribeInstant: (atNs: bigint) => timer(atNs, wait),
-      subscribeDuration: (durationNs: bigint) => timer(nowNs() + durationNs, wait),
+      subscribeInstant: (atNs: bigint) => timer(atNs, context.news),
+      subscribeDuration: (durationNs: bigint) => timer(nowNs() + durationNs, context.news),
     },
     'wasi:clocks/wall-clock': {
       now: () => {
@@ -89,8 +95,8 @@ const RANDOM: HostFunctions = {
 class TerminalInput {}
 class TerminalOutput {}
 
-function cli(onLog: ByteSink): HostFunctions {
-  const output = () => new OutputStream(onLog);
+function cli(context: ExecutionContext): HostFunctions {
+  const output = () => new OutputStream(alwaysOpen((bytes) => context.onLog(bytes)));
   return {
     'wasi:cli/environment': { getEnvironment: () => [], getArguments: () => [], initialCwd: () => undefined },
     'wasi:cli/exit': {
@@ -123,12 +129,12 @@ const FILESYSTEM: HostFunctions = {
 
 /** The host functions for one execution, by interface name without version. */
 export function hostFunctions(context: ExecutionContext): HostFunctions {
-  const { outbound, responseRules, requestAllowance } = context;
   return {
-    ...clocks(outbound.wait),
+    ...clocks(context),
     ...RANDOM,
-    ...cli(context.onLog),
+    ...cli(context),
     ...FILESYSTEM,
+    ...SOCKETS,
     'wasi:io/error': { Error: IoError },
     'wasi:io/poll': { Pollable, poll: Pollable.poll },
     'wasi:io/streams': { InputStream, OutputStream },
@@ -140,16 +146,16 @@ export function hostFunctions(context: ExecutionContext): HostFunctions {
       IncomingRequest,
       IncomingResponse,
       OutgoingBody,
-      OutgoingRequest: outgoingRequestClass({ allowance: requestAllowance }),
-      OutgoingResponse: outgoingResponseClass(responseRules),
+      OutgoingRequest: outgoingRequestClass(context),
+      OutgoingResponse: outgoingResponseClass(context),
       RequestOptions,
       ResponseOutparam,
-      httpErrorCode: () => undefined,
+      httpErrorCode: (error: IoError) => error.code,
     },
     'wasi:http/outgoing-handler': {
       handle: (request: OutgoingRequest, options: RequestOptions | undefined) => {
         try {
-          return handleOutgoing(outbound, request, options);
+          return handleOutgoing(context, request, options);
         } catch (thrown) {
           if (thrown instanceof ResultError) throw thrown;
           throw new ResultError({ tag: 'internal-error', val: String(thrown) });

@@ -1,52 +1,59 @@
-/** wasi:io: pollables, input and output streams over buffers, and errors. Waiting is the only thing that blocks. */
+/** wasi:io: pollables, errors and input streams. */
+import type { BodySource, ErrorCodeCase, News } from './execution-port.ts';
 import { GuestFault, ResultError } from './result-error.ts';
+import { ALWAYS_READY, byNews, type Readiness, whenReady } from './waiting.ts';
 
-/** What a pollable waits for: whether it is there, and how to wait for some news of it. */
-export interface Readiness {
-  isReady(): boolean;
-  /** Milliseconds until it is ready by the clock alone; Infinity when only news can make it ready. */
-  remainingMs(): number;
-}
-
-export const ALWAYS_READY: Readiness = { isReady: () => true, remainingMs: () => 0 };
-
-/** Blocks this thread until there is news for some pollable, at most `timeoutMs`. */
-export type WaitForNews = (timeoutMs: number) => void;
+/** The news of whoever never waits: what is always ready. */
+export const NO_NEWS: News = {
+  canSuspend: false,
+  wait: () => {
+    throw new GuestFault('expected something to wait for, got nothing that could ever change');
+  },
+  next: () => Promise.reject(new GuestFault('expected something to wait for, got nothing')),
+};
 
 export class Pollable {
   readonly readiness: Readiness;
-  readonly wait: WaitForNews;
+  readonly news: News;
 
-  constructor(readiness: Readiness = ALWAYS_READY, wait: WaitForNews = () => undefined) {
+  constructor(readiness: Readiness = ALWAYS_READY, news: News = NO_NEWS) {
     this.readiness = readiness;
-    this.wait = wait;
+    this.news = news;
   }
 
   ready(): boolean {
     return this.readiness.isReady();
   }
 
-  block(): void {
-    while (!this.readiness.isReady()) this.wait(this.readiness.remainingMs());
+  block(): void | Promise<void> {
+    return whenReady(this.news, this.readiness, () => undefined);
   }
 
   /** wasi:io/poll.poll: the indexes of those that are ready, at least one. */
-  static poll(pollables: readonly Pollable[]): Uint32Array {
-    if (pollables.length === 0) throw new GuestFault('poll: expected at least one pollable, got none');
-    for (;;) {
-      const ready = pollables.flatMap((pollable, index) => (pollable.ready() ? [index] : []));
-      if (ready.length > 0) return Uint32Array.from(ready);
-      const remaining = pollables.map((pollable) => pollable.readiness.remainingMs());
-      pollables[0]?.wait(Math.min(...remaining));
-    }
+  static poll(pollables: readonly Pollable[]): Uint32Array | Promise<Uint32Array> {
+    const [first] = pollables;
+    if (!first) throw new GuestFault('poll: expected at least one pollable, got none');
+    let ready: number[] = [];
+    const some: Readiness = {
+      isReady: () => {
+        ready = pollables.flatMap((pollable, index) => (pollable.ready() ? [index] : []));
+        return ready.length > 0;
+      },
+      remainingMs: () => Math.min(...pollables.map(({ readiness }) => readiness.remainingMs())),
+    };
+    // Whatever has to be waited for at all has the same news.
+    return whenReady(first.news, some, () => Uint32Array.from(ready));
   }
 }
 
 export class IoError {
   readonly message: string;
+  /** What wasi:http says of it, where it comes from there. */
+  readonly code: ErrorCodeCase | undefined;
 
-  constructor(message = 'unknown error') {
+  constructor(message = 'unknown error', code?: ErrorCodeCase) {
     this.message = message;
+    this.code = code;
   }
 
   toDebugString(): string {
@@ -54,98 +61,74 @@ export class IoError {
   }
 }
 
-/** A stream over bytes that are all there. */
-export class InputStream {
-  readonly #bytes: Uint8Array;
-  #offset = 0;
+/** The error case of a stream that failed for a reason that wasi:http has a code for. */
+export const streamFailure = (code: ErrorCodeCase): ResultError =>
+  new ResultError({ tag: 'last-operation-failed', val: new IoError(`the body failed: ${code.tag}`, code) });
 
-  constructor(bytes: Uint8Array = new Uint8Array()) {
-    this.#bytes = bytes;
+export const streamClosed = (): ResultError => new ResultError({ tag: 'closed' });
+
+/** What an input stream reads. */
+export type ByteSource = Pick<BodySource, 'availableBytes' | 'state' | 'failure' | 'read'>;
+
+const NOTHING: ByteSource = {
+  availableBytes: 0,
+  state: 'ended',
+  failure: undefined,
+  read: () => new Uint8Array(),
+};
+
+export class InputStream {
+  readonly #source: ByteSource;
+  readonly #news: News;
+  readonly #onDrop: () => void;
+  #hasToldFailure = false;
+
+  constructor(source: ByteSource = NOTHING, news: News = NO_NEWS, onDrop: () => void = () => undefined) {
+    this.#source = source;
+    this.#news = news;
+    this.#onDrop = onDrop;
+  }
+
+  /** Whether a read would tell anything. */
+  get isReady(): boolean {
+    return this.#source.availableBytes > 0 || this.#source.state !== 'open';
+  }
+
+  get news(): News {
+    return this.#news;
   }
 
   read(lengthBytes: bigint): Uint8Array {
-    if (this.#offset >= this.#bytes.length) throw new ResultError({ tag: 'closed' });
-    const left = this.#bytes.length - this.#offset;
-    const count = lengthBytes < BigInt(left) ? Number(lengthBytes) : left;
-    this.#offset += count;
-    return this.#bytes.subarray(this.#offset - count, this.#offset);
+    const source = this.#source;
+    const available = source.availableBytes;
+    if (available > 0) return source.read(lengthBytes < BigInt(available) ? Number(lengthBytes) : available);
+    if (source.state === 'open') return new Uint8Array();
+    if (source.failure === undefined || this.#hasToldFailure) throw streamClosed();
+    this.#hasToldFailure = true;
+    throw streamFailure(source.failure);
   }
 
-  blockingRead(lengthBytes: bigint): Uint8Array {
-    return this.read(lengthBytes);
+  blockingRead(lengthBytes: bigint): Uint8Array | Promise<Uint8Array> {
+    return whenReady(this.#news, this.#readiness, () => this.read(lengthBytes));
   }
 
   skip(lengthBytes: bigint): bigint {
     return BigInt(this.read(lengthBytes).length);
   }
 
-  blockingSkip(lengthBytes: bigint): bigint {
-    return this.skip(lengthBytes);
+  blockingSkip(lengthBytes: bigint): bigint | Promise<bigint> {
+    return whenReady(this.#news, this.#readiness, () => this.skip(lengthBytes));
   }
 
   subscribe(): Pollable {
-    return new Pollable();
-  }
-}
-
-/** Takes what a guest writes; throws what the guest must not survive. */
-export type ByteSink = (bytes: Uint8Array) => void;
-
-/** How much a guest may write after one check, as wasmtime offers. */
-const WRITE_BUDGET_BYTES = 1_048_576n;
-/** The most that the blocking forms take at once, by the text of wasi:io/streams. */
-const BLOCKING_WRITE_BYTES = 4_096;
-
-export class OutputStream {
-  readonly #sink: ByteSink;
-
-  constructor(sink: ByteSink = () => undefined) {
-    this.#sink = sink;
+    return new Pollable(this.#readiness, this.#news);
   }
 
-  checkWrite(): bigint {
-    return WRITE_BUDGET_BYTES;
+  [Symbol.dispose](): void {
+    this.#onDrop();
   }
 
-  write(bytes: Uint8Array): void {
-    this.#sink(bytes.slice());
-  }
-
-  blockingWriteAndFlush(bytes: Uint8Array): void {
-    if (bytes.length > BLOCKING_WRITE_BYTES) {
-      throw new GuestFault(
-        `blocking-write-and-flush: expected at most ${BLOCKING_WRITE_BYTES} bytes, got ${bytes.length}`,
-      );
-    }
-    this.write(bytes);
-  }
-
-  flush(): void {}
-
-  blockingFlush(): void {}
-
-  writeZeroes(lengthBytes: bigint): void {
-    if (lengthBytes > WRITE_BUDGET_BYTES) {
-      throw new GuestFault(`write-zeroes: expected at most ${WRITE_BUDGET_BYTES} bytes, got ${lengthBytes}`);
-    }
-    this.write(new Uint8Array(Number(lengthBytes)));
-  }
-
-  blockingWriteZeroesAndFlush(lengthBytes: bigint): void {
-    this.writeZeroes(lengthBytes);
-  }
-
-  splice(source: InputStream, lengthBytes: bigint): bigint {
-    const bytes = source.read(lengthBytes < WRITE_BUDGET_BYTES ? lengthBytes : WRITE_BUDGET_BYTES);
-    this.write(bytes);
-    return BigInt(bytes.length);
-  }
-
-  blockingSplice(source: InputStream, lengthBytes: bigint): bigint {
-    return this.splice(source, lengthBytes);
-  }
-
-  subscribe(): Pollable {
-    return new Pollable();
+  get #readiness(): Readiness {
+    return byNews(() => this.isReady);
   }
 }

@@ -1,5 +1,5 @@
 /**
- * One replay on a fleet of instances: arrivals, the router's queue, runs and ends, and the periods of an autoscaler.
+ * One replay on a fleet of instances: arrivals, the router's queue, runs and ends; fleet-size.ts says how many there are.
  * Every platform whose instances serve several requests is a shape of it and a policy.
  */
 import { type AdmissionState, admit } from '../../metering/policy.ts';
@@ -8,31 +8,22 @@ import { Fifo } from '../kernel/fifo.ts';
 import type { RandomStream } from '../kernel/random.ts';
 import type { ArrivalPiece } from '../traces/trace.ts';
 import { Fleet } from './fleet.ts';
+import { END, kindOf, payloadOf, SHARED_END, slotOf } from './fleet-events.ts';
 import type { FleetInstance } from './fleet-instance.ts';
 import type { FleetMeter } from './fleet-meter.ts';
-import { FleetPeriods } from './fleet-periods.ts';
 import { FleetRecords } from './fleet-records.ts';
 import type { FleetSettings } from './fleet-settings.ts';
+import { FleetSize } from './fleet-size.ts';
 import { FleetTakings } from './fleet-takings.ts';
 import type { PlatformTotals, Replay, ReplayHead, Sink } from './platform.ts';
 import type { Spot } from './spot.ts';
-
-// Kinds of events, in the low bits of a payload; the slot of an instance is above them.
-const KIND_BITS = 3;
-const END = 0;
-const SHARED_END = 1;
-const READY = 2;
-const WARM = 3;
-const TICK = 4;
-const DECIDE = 5;
 
 export class FleetReplay implements Replay {
   readonly #settings: FleetSettings;
   readonly #sink: Sink;
   readonly #records: FleetRecords;
   readonly #fleet: Fleet;
-  /** null: the number of instances is fixed, and nobody measures. */
-  readonly #periods: FleetPeriods | null;
+  readonly #size: FleetSize;
   readonly #meter: FleetMeter | null;
   readonly #events = new EventQueue();
   readonly #waiting = new Fifo();
@@ -40,7 +31,6 @@ export class FleetReplay implements Replay {
   readonly #isShared: boolean;
   /** null: nobody takes an instance, and nobody tries again. */
   readonly #takings: FleetTakings | null;
-  readonly #firstUs: number;
   #inFlight = 0;
   #nowUs: number;
   #lastUs: number;
@@ -53,24 +43,23 @@ export class FleetReplay implements Replay {
     routing: RandomStream,
     spot: Spot | null = null,
   ) {
-    const { queueLimit, memoryBytes, autoscaler, requestsAtOnce, processors } = settings;
+    const { queueLimit, memoryBytes, requestsAtOnce, processors } = settings;
+    const { firstUs } = head;
     this.#settings = settings;
     this.#sink = sink;
     this.#isShared = requestsAtOnce > processors;
     this.#records = new FleetRecords(head, sink, memoryBytes);
     this.#fleet = new Fleet(settings, routing, (instance) => this.#ended(instance));
-    const start = (nowUs: number, isKept: boolean) => this.#start(nowUs, settings.bootUs, isKept);
+    const started = (instance: FleetInstance) => this.#takings?.foretell(instance);
+    this.#size = new FleetSize(settings, this.#fleet, this.#events, firstUs, started);
+    const start = (nowUs: number, isKept: boolean) => this.#size.start(nowUs, isKept);
     const lose = (at: number, nowUs: number) => this.#lose(at, nowUs);
     this.#takings = spot === null ? null : new FleetTakings(spot, this.#fleet, { start, lose });
     this.#state = { running: 0, concurrencyLimit: 1, queued: 0, queueLimit };
-    const { firstUs } = head;
-    this.#firstUs = firstUs;
     this.#nowUs = firstUs;
     this.#lastUs = firstUs;
-    this.#periods = autoscaler === null ? null : new FleetPeriods(autoscaler, settings, firstUs);
-    this.#meter = this.#periods?.meter ?? null;
-    for (let instance = 0; instance < settings.minInstances; instance++) this.#start(firstUs, 0, true);
-    if (autoscaler !== null) this.#events.push(firstUs + autoscaler.periodUs, TICK);
+    this.#meter = this.#size.periods?.meter ?? null;
+    this.#size.begin();
   }
 
   feed(piece: ArrivalPiece, from: number, to: number): void {
@@ -87,7 +76,7 @@ export class FleetReplay implements Replay {
 
   finish(): PlatformTotals {
     const { isOnDemand } = this.#settings;
-    const mayGoOn = (): boolean => isOnDemand && this.#periods?.isResting === false;
+    const mayGoOn = (): boolean => isOnDemand && this.#size.periods?.isResting === false;
     while (this.#inFlight > 0 || this.#retryUs < Number.POSITIVE_INFINITY || mayGoOn()) this.#next();
     this.#nowUs = this.#lastUs;
     this.#fleet.endAll();
@@ -116,12 +105,12 @@ export class FleetReplay implements Replay {
   }
 
   #arrive(at: number, nowUs: number): void {
-    if (this.#periods?.isResting === true) this.#wake(this.#periods, nowUs);
     this.#account(nowUs);
+    this.#size.wake(nowUs);
     if (nowUs > this.#lastUs) this.#lastUs = nowUs;
     this.#meter?.arrived();
     const fleet = this.#fleet;
-    if (fleet.staying === 0) this.#start(nowUs, this.#settings.bootUs, false);
+    if (fleet.staying === 0) this.#size.start(nowUs, false);
     const state = this.#state;
     const instance = fleet.choose();
     const isFull = instance === undefined || instance.running >= this.#settings.requestsAtOnce;
@@ -175,8 +164,8 @@ export class FleetReplay implements Replay {
     const nowUs = this.#events.nextKey;
     const payload = this.#events.pop();
     this.#account(nowUs);
-    const instance = this.#fleet.at(payload >> KIND_BITS);
-    switch (payload & ((1 << KIND_BITS) - 1)) {
+    const instance = this.#fleet.at(slotOf(payload));
+    switch (kindOf(payload)) {
       case END:
         this.#end(instance as FleetInstance, nowUs);
         break;
@@ -184,20 +173,8 @@ export class FleetReplay implements Replay {
         // Any later arrival or end moves the next end; events that were planned before are stale.
         if (instance?.nextEndUs === nowUs) this.#endShared(instance, nowUs);
         break;
-      case READY:
-        // A slot is used again; an event of its former instance finds the new one not due.
-        if (instance?.readyAtUs === nowUs) this.#becomeReady(instance, nowUs);
-        break;
-      case WARM:
-        if (instance !== undefined && instance.readyAtUs + this.#settings.warmUpUs === nowUs) {
-          this.#fleet.becomeWarm(instance);
-        }
-        break;
-      case TICK:
-        this.#tick(this.#periods as FleetPeriods, nowUs);
-        break;
-      case DECIDE:
-        this.#decide(this.#periods as FleetPeriods, nowUs);
+      default:
+        this.#size.event(kindOf(payload), instance, nowUs, this.#inFlight);
     }
     this.#drainQueue(nowUs);
   }
@@ -246,48 +223,11 @@ export class FleetReplay implements Replay {
     }
   }
 
-  #start(nowUs: number, bootUs: number, isKept: boolean): void {
-    const instance = this.#fleet.start(nowUs, nowUs + bootUs, isKept);
-    this.#takings?.foretell(instance);
-    // The first instances are ready before the first arrival comes, which is at the same moment.
-    if (bootUs === 0) this.#becomeReady(instance, nowUs);
-    else this.#push(instance.readyAtUs, instance, READY);
-  }
-
-  #becomeReady(instance: FleetInstance, nowUs: number): void {
-    const { warmUpUs } = this.#settings;
-    this.#fleet.becomeReady(instance);
-    // What is there from the beginning has nothing to warm up for.
-    if (warmUpUs === 0 || instance.readyAtUs === this.#firstUs) this.#fleet.becomeWarm(instance);
-    else this.#push(nowUs + warmUpUs, instance, WARM);
-  }
-
   /** Its machine was taken: the client tries again, or it has failed. */
   #lose(at: number, nowUs: number): void {
     this.#inFlight--;
     if (this.#takings?.isTriedAgain(at, nowUs) === true) this.#records.forget(at);
     else this.#records.lost(at, nowUs);
-  }
-
-  #tick(periods: FleetPeriods, nowUs: number): void {
-    periods.close(nowUs);
-    if (periods.delayUs === 0) this.#decide(periods, nowUs);
-    else this.#events.push(nowUs + periods.delayUs, DECIDE);
-    if (!periods.mayRest(this.#inFlight, this.#fleet)) this.#events.push(nowUs + periods.periodUs, TICK);
-  }
-
-  #decide(periods: FleetPeriods, nowUs: number): void {
-    const { staying } = this.#fleet;
-    const desired = periods.wanted(nowUs, this.#fleet);
-    for (let missing = desired - staying; missing > 0; missing--) {
-      this.#start(nowUs, this.#settings.bootUs, false);
-    }
-    for (let spare = staying - desired; spare > 0; spare--) if (!this.#fleet.stopOne()) return;
-  }
-
-  #wake(periods: FleetPeriods, nowUs: number): void {
-    this.#account(nowUs);
-    this.#events.push(periods.wake(nowUs), TICK);
   }
 
   #account(nowUs: number): void {
@@ -298,7 +238,7 @@ export class FleetReplay implements Replay {
   }
 
   #push(atUs: number, instance: FleetInstance, kind: number): void {
-    this.#events.push(atUs, (instance.slot << KIND_BITS) | kind);
+    this.#events.push(atUs, payloadOf(instance.slot, kind));
   }
 
   #ended(instance: FleetInstance): void {

@@ -6,8 +6,20 @@ const BLOCKS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const EIGHTHS = 8;
 const SHAPE_ROWS = 6;
 
+const NAME_MAX = 60;
+
+/** At most so many decimals, but what is not nothing never looks like it: 0.0000077. */
 const figure = (value: number, decimals = 3): string =>
-  value.toLocaleString('en-US', { maximumFractionDigits: decimals });
+  value === 0 || Math.abs(value) >= 10 ** -decimals
+    ? value.toLocaleString('en-US', { maximumFractionDigits: decimals })
+    : value.toLocaleString('en-US', { maximumSignificantDigits: 2 });
+
+/** A name as one short line: control characters in a trace must not reach a terminal. */
+function printable(name: string): string {
+  if (name === '') return '""';
+  const plain = name.replace(/\p{Cc}/gu, '\u{fffd}');
+  return plain.length > NAME_MAX ? `${plain.slice(0, NAME_MAX - 1)}…` : plain;
+}
 
 /** Seconds as the largest unit that they fill. */
 function span(seconds: number): string {
@@ -50,7 +62,9 @@ function facts(info: TraceInfo): readonly (readonly [string, string])[] {
     ['span', `${figure(info.spanS, 6)} s${info.spanS >= 120 ? ` (${span(info.spanS)})` : ''}`],
     ['per second', counts(info.perSecond)],
     ['per minute', counts(info.perMinute)],
-    ['gaps (ms)', `${spread(gapsMs)}${gapsCv === null ? '' : `; CV ${figure(gapsCv, 2)}`}`],
+    ...(info.requests === 1
+      ? []
+      : [['gaps (ms)', `${spread(gapsMs)}${gapsCv === null ? '' : `; CV ${figure(gapsCv, 2)}`}`] as const]),
     [
       'at once',
       `${concurrencyMean === null ? '' : `mean ${figure(concurrencyMean)}, `}max ${figure(info.concurrencyMax)} if none waits`,
@@ -77,21 +91,42 @@ function remarks(info: TraceInfo): string[] {
   ];
 }
 
+/** The functions with most requests, and how many others there are. */
+function functionLines({ topFunctions, functions, requests }: TraceInfo): string[] {
+  const others = functions - topFunctions.length;
+  const shown = topFunctions.reduce((sum, one) => sum + one.requests, 0);
+  const rows = topFunctions.map((one) => ({
+    ...one,
+    name: printable(one.name),
+    mean: `  ${figure(one.meanMs)} ms`,
+  }));
+  if (others > 0) {
+    const rest = requests - shown;
+    rows.push({
+      name: `${figure(others)} more`,
+      requests: rest,
+      share: rest / requests,
+      meanMs: 0,
+      mean: '',
+    });
+  }
+  const nameWidth = Math.max(...rows.map(({ name }) => name.length));
+  return rows.map(({ name, requests: count, share, mean }) => {
+    const percent = `${figure(share * 100, 1)} %`;
+    return `  ${name.padEnd(nameWidth)}  ${figure(count).padStart(12)}  ${percent.padStart(7)}${mean}`;
+  });
+}
+
 export function traceInfoText(info: TraceInfo): string {
   const rows = facts(info);
   const width = Math.max(...rows.map(([name]) => name.length));
   const { columnS, counts: columns } = info.shape;
-  const nameWidth = Math.max(...info.topFunctions.map(({ name }) => name.length));
-  const functions = info.topFunctions.map(
-    ({ name, requests, share, meanMs }) =>
-      `  ${name.padEnd(nameWidth)}  ${figure(requests).padStart(12)}  ${`${figure(share * 100, 1)} %`.padStart(7)}  ${figure(meanMs)} ms`,
-  );
   const peak = columnS === 0 ? '' : `, up to ${figure(Math.max(...columns) / columnS)} requests/s`;
   return [
     `${info.file} (${info.format})`,
     '',
     ...rows.map(([name, text]) => `${name.padEnd(width)}  ${text}`),
-    ...(info.functions > 1 ? ['', 'functions: requests, share, mean duration', ...functions] : []),
+    ...(info.functions > 1 ? ['', 'functions: requests, share, mean duration', ...functionLines(info)] : []),
     ...(columns.length > 1 ? ['', ...drawn(columns), `each column ${span(columnS)}${peak}`] : []),
     ...(remarks(info).length > 0 ? ['', ...remarks(info)] : []),
     '',

@@ -3,7 +3,7 @@ import { pipeline, type Readable, type Transform } from 'node:stream';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { CodedError } from '../../metering/errors.ts';
 import { bunzip2 } from './bzip2.ts';
-import { parquetAsCsv } from './parquet.ts';
+import { parquetAsCsv } from './parquet-thread.ts';
 
 interface Packing {
   readonly name: string;

@@ -53,7 +53,9 @@ export interface TraceInfo {
   readonly shape: { readonly columnS: number; readonly counts: readonly number[] };
 }
 
-const rounded = (value: number): number => Number(value.toFixed(6));
+/** Six decimals, or six digits of what is smaller. */
+const rounded = (value: number): number =>
+  Number(Math.abs(value) < 0.1 ? value.toPrecision(6) : value.toFixed(6));
 
 /** In one pass over the sorted times, so that empty intervals cost nothing. */
 export function countsPer(times: Float64Array, intervalUs: number): CountsPerInterval {

@@ -4,6 +4,7 @@
  * schema reference", docs.aws.amazon.com/lambda/latest/dg, read in November 2026). A report has the durations and the
  * memory; the start of the same request has the time at which it began to run.
  */
+import { OUTCOMES, type Outcome } from '../../metering/execution.ts';
 import type { TraceBuilder } from './builder.ts';
 import { type Place, rowFault, shown } from './fault.ts';
 import { ONE_FUNCTION } from './function-name.ts';
@@ -26,12 +27,23 @@ const FIGURES = {
 } as const;
 type Figure = keyof typeof FIGURES;
 
-export const LAMBDA_COLUMNS = ['startupUs', 'memoryBytesPeak', 'memoryBytesLimit'] as const;
+/** `timeout` is Lambda's time limit; `error` a runtime that ended or ran out of memory, `failure` an exception. */
+const STATUSES: ReadonlyMap<string, Outcome> = new Map([
+  ['success', 'ok'],
+  ['timeout', 'time-limit'],
+  ['error', 'trap'],
+  ['failure', 'trap'],
+]);
+const STATUS = /\bStatus: (\w+)/;
+
+export const LAMBDA_COLUMNS = ['startupUs', 'memoryBytesPeak', 'memoryBytesLimit', 'outcomeIndex'] as const;
 
 interface Report {
   readonly request: string;
   readonly endUs: number;
   readonly functionName: string;
+  /** As it says itself; lines without one are of requests that succeeded. */
+  readonly status: string;
   /** null for a figure that it does not have. */
   figure(name: Figure): string | null;
   /** It has no such figure, and must. */
@@ -67,7 +79,8 @@ export class LambdaReports {
     const figure = (name: Figure): string | null => FIGURES[name].text.exec(message)?.[1] ?? null;
     const lacks = (name: Figure): Error =>
       rowFault(place, name, `a REPORT line with ${name}`, shown(message));
-    this.#report({ request, endUs: timeOf(), functionName, figure, lacks }, place);
+    const status = STATUS.exec(message)?.[1] ?? 'success';
+    this.#report({ request, endUs: timeOf(), functionName, status, figure, lacks }, place);
   }
 
   /** Takes one JSON record; those that are no start or report of a request say nothing. */
@@ -87,21 +100,28 @@ export class LambdaReports {
     const figure = (name: Figure): string | null =>
       valueAt(record, path(name)) === undefined ? null : textAt(record, path(name), place);
     const lacks = (name: Figure): Error => rowFault(place, path(name), 'a number', 'nothing');
-    this.#report({ request, endUs: atUs, functionName, figure, lacks }, place);
+    const said = valueAt(record, 'record.status');
+    const status = said === undefined ? 'success' : String(said);
+    this.#report({ request, endUs: atUs, functionName, status, figure, lacks }, place);
   }
 
-  #report({ request, endUs, functionName, figure, lacks }: Report, place: Place): void {
+  #report({ request, endUs, functionName, status, figure, lacks }: Report, place: Place): void {
     const needed = (name: Figure): string => {
       const text = figure(name);
       if (text === null) throw lacks(name);
       return text;
     };
     const runUs = durationUs(needed('Duration'), 'ms', place, 'Duration');
+    const outcome = STATUSES.get(status);
+    if (outcome === undefined) {
+      throw rowFault(place, 'Status', [...STATUSES.keys()].join(', '), shown(status));
+    }
     // A snapshot is restored in place of an initialisation; a live instance needed neither.
     const startup = figure('Init Duration') ?? figure('Restore Duration') ?? '0';
     const { row } = this.#builder;
     row.runUs = runUs;
     row.startupUs = durationUs(startup, 'ms', place, 'Init Duration');
+    row.outcomeIndex = OUTCOMES.indexOf(outcome);
     row.memoryBytesLimit = memoryBytes(needed('Memory Size'), place, 'Memory Size');
     row.memoryBytesPeak = memoryBytes(needed('Max Memory Used'), place, 'Max Memory Used');
     // Without its start (a log cut in between) the report's own time is the end of the run.

@@ -10,6 +10,7 @@ import { type ColumnSchema, cellWriter, headerText, TEXT_PARSERS, unreadableKind
 const CODECS = ['UNCOMPRESSED', 'SNAPPY', 'GZIP', 'BROTLI', 'ZSTD', 'LZ4', 'LZ4_RAW'];
 /** Row groups are some ten to some hundred MB; this bounds what a broken or a strange file makes of memory. */
 const GROUP_BYTES_MAX = 2 ** 30;
+const READ_BYTES = 2 ** 24;
 const PIECE_CHARACTERS = 65_536;
 
 type Column = ArrayLike<unknown>;
@@ -30,15 +31,19 @@ function refused(
   return new CodedError(code, `${path}: expected ${expected}, got ${got}`, { file: path, expected, got });
 }
 
-function fileOf(path: string, handle: FileHandle, byteLength: number): ParquetFile {
+/** Something has been read, decoded or written. */
+type Progress = () => void;
+
+function fileOf(path: string, handle: FileHandle, byteLength: number, progress: Progress): ParquetFile {
   const slice = async (start: number, end = byteLength): Promise<ArrayBuffer> => {
     const bytes = new Uint8Array(Math.max(end - start, 0));
     for (let at = 0; at < bytes.length; ) {
-      const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at);
+      const { bytesRead } = await handle.read(bytes, at, Math.min(bytes.length - at, READ_BYTES), start + at);
       if (bytesRead === 0) {
         throw refused('trace-invalid', path, `bytes up to ${end}`, `a file of ${byteLength}`);
       }
       at += bytesRead;
+      progress();
     }
     return bytes.buffer;
   };
@@ -128,6 +133,7 @@ async function readGroup(
   metadata: FileMetaData,
   columns: string[],
   rows: [number, number],
+  progress: Progress,
 ) {
   const { parquetRead } = await import('hyparquet');
   const { compressors } = await import('hyparquet-compressors');
@@ -140,12 +146,13 @@ async function readGroup(
     rowEnd: rows[1],
     compressors,
     parsers: TEXT_PARSERS,
+    onPage: progress,
     onChunk: ({ columnName, columnData }) => pieces.get(columnName)?.push(columnData),
   });
   return pieces;
 }
 
-async function* csvOf(file: ParquetFile): AsyncGenerator<Uint8Array> {
+async function* csvOf(file: ParquetFile, progress: Progress): AsyncGenerator<Uint8Array> {
   const { path } = file;
   const { parquetMetadataAsync } = await import('hyparquet');
   const metadata = await reading(path, () =>
@@ -165,23 +172,25 @@ async function* csvOf(file: ParquetFile): AsyncGenerator<Uint8Array> {
     const rowCount = Number(num_rows);
     if (rowCount === 0) continue;
     const rows: [number, number] = [from, from + rowCount];
-    const pieces = await reading(path, () => readGroup(file, metadata, readable, rows));
+    const pieces = await reading(path, () => readGroup(file, metadata, readable, rows, progress));
     checkLengths(path, pieces, rowCount);
-    for (const text of rowTexts(columns, pieces, rowCount)) yield encoder.encode(text);
+    for (const text of rowTexts(columns, pieces, rowCount)) {
+      progress();
+      yield encoder.encode(text);
+    }
     from += rowCount;
   }
 }
 
 /**
- * A Parquet file as a CSV with a header, where row N is line N + 1. A column of lists, structures or bytes keeps its
- * place, and its fields say what it is: `(nested)`.
+ * A Parquet file as a CSV; parquet-thread.ts says what it looks like. It may never end where the file is damaged.
  * @throws CodedError `trace-invalid` for a file that is broken, `trace-format-unknown` for an unknown codec.
  */
-export async function* parquetAsCsv(path: string): AsyncGenerator<Uint8Array> {
+export async function* parquetTexts(path: string, progress: Progress): AsyncGenerator<Uint8Array> {
   const handle = await open(path);
   try {
     const { size } = await handle.stat();
-    yield* csvOf(fileOf(path, handle, size));
+    yield* csvOf(fileOf(path, handle, size, progress), progress);
   } finally {
     await handle.close();
   }

@@ -3,7 +3,8 @@
  * knows modules, not components, and not who sets the limits.
  *
  * Nothing is renumbered. The cells are a memory that is imported behind all others, so they take an index that was free,
- * and no function, global, type or local is added. Own memories become imports in their order, which keeps theirs.
+ * and no function, global or type is added; locals are, behind a function's own, where it grows something. Own memories
+ * become imports in their order, which keeps theirs.
  */
 
 import { encodeU32 } from '../binary.ts';
@@ -11,6 +12,7 @@ import { LIMITS_IMPORT } from '../limit-cells.ts';
 import { ByteSink } from './byte-sink.ts';
 import { Cursor } from './cursor.ts';
 import { type GuardOptions, Guards } from './guards.ts';
+import { type DefinedTable, type IndexSpaces, readParameterCounts, readTables } from './index-spaces.ts';
 import {
   checkData,
   checkExports,
@@ -23,14 +25,6 @@ import {
 import { Refusal, type RefusalCode } from './refusal.ts';
 import { FunctionRewriter } from './rewrite-function.ts';
 import { rankOf, readSections, SECTION, type Section } from './sections.ts';
-import { limitTables } from './tables.ts';
-
-export interface InstrumentOptions extends GuardOptions {
-  /** The largest size that a memory may grow to; rounded down to pages of 64 KiB. */
-  readonly memoryBytesMax: number;
-  /** The most elements that a table may grow to. */
-  readonly tableElementsMax: number;
-}
 
 export type Instrumented =
   | {
@@ -39,6 +33,8 @@ export type Instrumented =
       readonly module: Uint8Array<ArrayBuffer>;
       /** What the module defined; each instance wants new ones. */
       readonly memories: readonly DefinedMemory[];
+      /** With how many elements its own tables start, all together. */
+      readonly tableElements: number;
     }
   | { readonly ok: false; readonly code: RefusalCode; readonly offset: number; readonly message: string };
 
@@ -50,23 +46,28 @@ const GROWTH = 1.15;
 
 class Rewrite {
   readonly #bytes: Uint8Array;
-  readonly #options: InstrumentOptions;
+  readonly #options: GuardOptions;
   readonly #sections: readonly Section[];
   readonly #out: ByteSink;
   readonly #imports: Imports;
   readonly memories: readonly DefinedMemory[];
+  readonly #tables: readonly DefinedTable[];
   readonly #memoryCount: number;
 
-  constructor(bytes: Uint8Array, options: InstrumentOptions) {
+  constructor(bytes: Uint8Array, options: GuardOptions) {
     this.#bytes = bytes;
     this.#options = options;
     this.#sections = readSections(bytes);
     this.#imports = this.#readImports();
-    const defined = this.#section(SECTION.memory);
-    this.memories = defined ? readDefinedMemories(this.#cursor(defined), options.memoryBytesMax) : [];
-    this.#memoryCount = this.#imports.memories + this.memories.length;
+    this.memories = this.#read(SECTION.memory, readDefinedMemories);
+    this.#tables = this.#read(SECTION.table, readTables);
+    this.#memoryCount = this.#imports.longMemories.length + this.memories.length;
     this.#checkNames();
     this.#out = new ByteSink(Math.ceil(bytes.length * GROWTH));
+  }
+
+  get tableElements(): number {
+    return this.#tables.reduce((sum, { elementsInitial }) => sum + elementsInitial, 0);
   }
 
   run(): Uint8Array<ArrayBuffer> {
@@ -92,10 +93,30 @@ class Rewrite {
     return new Cursor(this.#bytes, bodyStart, end);
   }
 
+  /** What a section lists; nothing where there is no such section. */
+  #read<T>(id: number, read: (cursor: Cursor) => readonly T[]): readonly T[] {
+    const section = this.#section(id);
+    return section ? read(this.#cursor(section)) : [];
+  }
+
   #readImports(): Imports {
     const section = this.#section(SECTION.import);
     if (section) return readImports(this.#cursor(section));
-    return { count: 0, memories: 0, ownNames: [], entriesStart: 0 };
+    return { count: 0, longMemories: [], longTables: [], ownNames: [], entriesStart: 0 };
+  }
+
+  #indexSpaces(): IndexSpaces {
+    const { longMemories, longTables } = this.#imports;
+    const own = {
+      memories: this.memories.map(({ isLong }) => isLong),
+      tables: this.#tables.map(({ isLong }) => isLong),
+    };
+    return {
+      functionTypes: this.#read(SECTION.function, (cursor) => readIndexes(cursor)),
+      parameterCounts: this.#read(SECTION.type, readParameterCounts),
+      longMemories: [...longMemories, ...own.memories],
+      longTables: [...longTables, ...own.tables],
+    };
   }
 
   /** A guest that imported the cells could write to them. */
@@ -116,9 +137,6 @@ class Rewrite {
       case SECTION.custom:
         if (!KEPT_CUSTOM.has(this.#cursor(section).name())) return;
         break;
-      case SECTION.table:
-        this.#append(id, limitTables(this.#cursor(section), this.#options.tableElementsMax));
-        return;
       case SECTION.export:
         checkExports(this.#cursor(section), this.#memoryCount);
         break;
@@ -145,10 +163,10 @@ class Rewrite {
   #rewriteCode(cursor: Cursor): Uint8Array {
     const out = new ByteSink(Math.ceil((cursor.end - cursor.offset) * GROWTH));
     const guards = new Guards(this.#options, this.#memoryCount);
-    const rewriter = new FunctionRewriter(this.#bytes, this.#memoryCount, guards);
+    const rewriter = new FunctionRewriter(this.#bytes, this.#indexSpaces(), guards);
     const count = cursor.u32();
     out.append(encodeU32(count));
-    for (let left = count; left > 0; left--) rewriter.rewrite(cursor.slice(cursor.u32()), out);
+    for (let index = 0; index < count; index++) rewriter.rewrite(index, cursor.slice(cursor.u32()), out);
     if (!cursor.done)
       throw new Refusal('module-malformed', cursor.offset, 'expected the end of the code, got more');
     return out.view();
@@ -160,15 +178,21 @@ class Rewrite {
   }
 }
 
+function readIndexes(cursor: Cursor): readonly number[] {
+  const indexes: number[] = [];
+  for (let left = cursor.u32(); left > 0; left--) indexes.push(cursor.u32());
+  return indexes;
+}
+
 /**
  * @param bytes a core module. One that is not valid stays invalid, or is refused.
  * @returns the module with guards in its code, or why it cannot have any.
- * @throws CodedError `component-invalid` when a memory or table starts above its limit.
  */
-export function instrument(bytes: Uint8Array, options: InstrumentOptions): Instrumented {
+export function instrument(bytes: Uint8Array, options: GuardOptions): Instrumented {
   try {
     const rewrite = new Rewrite(bytes, options);
-    return { ok: true, module: rewrite.run(), memories: rewrite.memories };
+    const { memories, tableElements } = rewrite;
+    return { ok: true, module: rewrite.run(), memories, tableElements };
   } catch (thrown) {
     if (!(thrown instanceof Refusal)) throw thrown;
     const { code, offset, message } = thrown;

@@ -1,5 +1,4 @@
-/** The sizes that memories and tables declare: read, bounded, written. */
-import { CodedError } from '../../../metering/errors.ts';
+/** The sizes that memories and tables declare: read and written. */
 import type { Cursor } from './cursor.ts';
 import { Refusal } from './refusal.ts';
 
@@ -30,24 +29,6 @@ export function readLimits(cursor: Cursor): Limits {
     isShared: (flags & IS_SHARED) !== 0,
     hasLongAddresses: (flags & HAS_LONG_ADDRESSES) !== 0,
   };
-}
-
-/**
- * The same limits with no maximum above `most`.
- * @throws CodedError `component-invalid` for what starts larger than that.
- */
-export function bounded(
-  limits: Limits,
-  most: bigint,
-  what: 'memory' | 'table',
-): Limits & { readonly maximum: bigint } {
-  const { initial, maximum } = limits;
-  if (initial > most) {
-    const [unit, size] = what === 'memory' ? ['pages', ' of 64 KiB'] : ['elements', ''];
-    const message = `expected a ${what} that starts with at most ${most} ${unit}${size} (the ${what} limit), got ${initial} ${unit}`;
-    throw new CodedError('component-invalid', message);
-  }
-  return { ...limits, maximum: maximum === undefined || maximum > most ? most : maximum };
 }
 
 function longLeb(value: bigint): number[] {

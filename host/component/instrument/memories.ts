@@ -6,48 +6,51 @@
 import { encodeU32 } from '../binary.ts';
 import { LIMITS_IMPORT } from '../limit-cells.ts';
 import type { Cursor } from './cursor.ts';
-import { bounded, encodeLimits, type Limits, readLimits } from './limits.ts';
+import { encodeLimits, readLimits } from './limits.ts';
 import { OP } from './opcodes.ts';
 import { Refusal } from './refusal.ts';
 import { skipValueType, Walker } from './walk.ts';
 
-/** A memory that the module defined, and now imports. */
+/** A memory that the module defined, and now imports. Sizes in pages of 64 KiB. */
 export interface DefinedMemory {
   readonly module: string;
   readonly name: string;
-  readonly limits: Limits & { readonly maximum: bigint };
+  readonly pagesInitial: number;
+  /** As the module declares it, or as much as there can be. */
+  readonly pagesMax: number;
+  readonly isShared: boolean;
+  readonly isLong: boolean;
 }
 
 const KIND = { function: 0, table: 1, memory: 2, global: 3, tag: 4 } as const;
-const BYTES_PER_PAGE = 65_536;
-/** The most pages that V8 lets a memory of 32-bit addresses have. */
+/** The most pages that V8 lets a memory have, by whether it has 64-bit addresses. */
 const PAGES_MAX = 65_536;
+const LONG_PAGES_MAX = 262_144;
 /** Limits of the one page that holds the limit cells: shared, with a maximum. */
 const CELL_LIMITS = [0x03, 0x01, 0x01] as const;
 
 /** `memory`, `memory1`, `memory2`, … */
 const nameOf = (index: number): string => `memory${index === 0 ? '' : index}`;
 
-function skipImportType(cursor: Cursor, kind: number): void {
+/** @returns whether what is imported has 64-bit addresses. */
+function skipImportType(cursor: Cursor, kind: number): boolean {
   switch (kind) {
     case KIND.function:
       cursor.u32();
-      return;
+      return false;
     case KIND.table:
       skipValueType(cursor);
-      readLimits(cursor);
-      return;
+      return readLimits(cursor).hasLongAddresses;
     case KIND.memory:
-      readLimits(cursor);
-      return;
+      return readLimits(cursor).hasLongAddresses;
     case KIND.global:
       skipValueType(cursor);
       cursor.byte();
-      return;
+      return false;
     case KIND.tag:
       cursor.byte();
       cursor.u32();
-      return;
+      return false;
     default:
       throw new Refusal(
         'form-unsupported',
@@ -60,7 +63,9 @@ function skipImportType(cursor: Cursor, kind: number): void {
 /** What stands in an import section. */
 export interface Imports {
   readonly count: number;
-  readonly memories: number;
+  /** Of each imported memory and table, whether it has 64-bit addresses. */
+  readonly longMemories: readonly boolean[];
+  readonly longTables: readonly boolean[];
   /** Names that are imported from the module whose names are Ebb's. */
   readonly ownNames: readonly string[];
   /** Offset of the first entry. */
@@ -71,25 +76,30 @@ export function readImports(cursor: Cursor): Imports {
   const count = cursor.u32();
   const entriesStart = cursor.offset;
   const ownNames: string[] = [];
-  let memories = 0;
+  const longMemories: boolean[] = [];
+  const longTables: boolean[] = [];
   for (let left = count; left > 0; left--) {
     const module = cursor.name();
     const name = cursor.name();
     if (module === LIMITS_IMPORT.module) ownNames.push(name);
     const kind = cursor.byte();
-    if (kind === KIND.memory) memories++;
-    skipImportType(cursor, kind);
+    const isLong = skipImportType(cursor, kind);
+    if (kind === KIND.memory) longMemories.push(isLong);
+    if (kind === KIND.table) longTables.push(isLong);
   }
-  return { count, memories, ownNames, entriesStart };
+  return { count, longMemories, longTables, ownNames, entriesStart };
 }
 
-/** @throws CodedError `component-invalid` when a memory starts larger than `bytesMax`. */
-export function readDefinedMemories(cursor: Cursor, bytesMax: number): readonly DefinedMemory[] {
-  const pagesMax = BigInt(Math.min(PAGES_MAX, Math.floor(bytesMax / BYTES_PER_PAGE)));
+export function readDefinedMemories(cursor: Cursor): readonly DefinedMemory[] {
   const memories: DefinedMemory[] = [];
   for (let left = cursor.u32(); left > 0; left--) {
-    const limits = bounded(readLimits(cursor), pagesMax, 'memory');
-    memories.push({ module: LIMITS_IMPORT.module, name: nameOf(memories.length), limits });
+    const { initial, maximum, isShared, hasLongAddresses: isLong } = readLimits(cursor);
+    const most = isLong ? LONG_PAGES_MAX : PAGES_MAX;
+    const pagesMax = maximum === undefined || maximum > most ? most : Number(maximum);
+    // One that starts larger is not valid, and stays so.
+    const pagesInitial = Number(initial);
+    const name = nameOf(memories.length);
+    memories.push({ module: LIMITS_IMPORT.module, name, pagesInitial, pagesMax, isShared, isLong });
   }
   return memories;
 }
@@ -101,9 +111,18 @@ const memoryImport = (
   limits: readonly number[],
 ): number[] => [...encodeName(module), ...encodeName(name), KIND.memory, ...limits];
 
+/** With a maximum always: it says what is the most that a memory which is given for it may have. */
+const limitsOf = ({ pagesInitial, pagesMax, isShared, isLong }: DefinedMemory): number[] =>
+  encodeLimits({
+    initial: BigInt(pagesInitial),
+    maximum: BigInt(pagesMax),
+    isShared,
+    hasLongAddresses: isLong,
+  });
+
 /** Import entries for the module's own memories and, behind them, the limit cells. */
 export function encodeMemoryImports(memories: readonly DefinedMemory[]): number[] {
-  const own = memories.flatMap((memory) => memoryImport(memory, encodeLimits(memory.limits)));
+  const own = memories.flatMap((memory) => memoryImport(memory, limitsOf(memory)));
   return [...own, ...memoryImport(LIMITS_IMPORT, CELL_LIMITS)];
 }
 
@@ -143,9 +162,15 @@ export function checkData(cursor: Cursor, memoryCount: number): void {
   }
 }
 
-/** A new memory of the kind that a module declared. */
-export function createMemory({ limits }: DefinedMemory): WebAssembly.Memory {
-  const { initial, maximum, isShared, hasLongAddresses } = limits;
-  if (hasLongAddresses) return new WebAssembly.Memory({ initial, maximum, shared: isShared, address: 'i64' });
-  return new WebAssembly.Memory({ initial: Number(initial), maximum: Number(maximum), shared: isShared });
+/** A new memory of the kind that a module declared, that never grows beyond `pagesLimit`. */
+export function createMemory(memory: DefinedMemory, pagesLimit: number): WebAssembly.Memory {
+  const { pagesInitial: initial, isShared: shared, isLong } = memory;
+  const maximum = Math.min(memory.pagesMax, pagesLimit);
+  if (!isLong) return new WebAssembly.Memory({ initial, maximum, shared });
+  return new WebAssembly.Memory({
+    initial: BigInt(initial),
+    maximum: BigInt(maximum),
+    shared,
+    address: 'i64',
+  });
 }

@@ -6,7 +6,8 @@ import { encodeU32 } from '../binary.ts';
 import { ByteSink } from './byte-sink.ts';
 import type { Cursor } from './cursor.ts';
 import { fuelCost } from './fuel-costs.ts';
-import type { Guards } from './guards.ts';
+import { type Growth, type GrowthLocals, type Guards, localType } from './guards.ts';
+import type { IndexSpaces } from './index-spaces.ts';
 import { OP } from './opcodes.ts';
 import { Refusal } from './refusal.ts';
 import { skipValueType, Walker } from './walk.ts';
@@ -39,6 +40,7 @@ export class FunctionRewriter {
   readonly #bytes: Uint8Array;
   readonly #memoryCount: number;
   readonly #guards: Guards;
+  readonly #spaces: IndexSpaces;
   readonly #code = new ByteSink(65_536);
   readonly #blocks: Block[] = [];
   #depth = 0;
@@ -47,24 +49,43 @@ export class FunctionRewriter {
   /** Instructions since the last check, on the worst way to where the walk is. */
   #straight = 0;
   #uncharged = 0;
+  /** Locals of the function, and the ones that are added behind them: two of a type. */
+  #localCount = 0;
+  readonly #added: number[] = [];
 
-  constructor(bytes: Uint8Array, memoryCount: number, guards: Guards) {
+  constructor(bytes: Uint8Array, spaces: IndexSpaces, guards: Guards) {
     this.#bytes = bytes;
-    this.#memoryCount = memoryCount;
+    this.#memoryCount = spaces.longMemories.length;
+    this.#spaces = spaces;
     this.#guards = guards;
   }
 
-  /** Appends the function, its length in front. */
-  rewrite(body: Cursor, out: ByteSink): void {
-    const start = body.offset;
-    skipLocals(body);
+  /**
+   * Appends the function, its length in front.
+   * @param index its number among those that the module defines.
+   */
+  rewrite(index: number, body: Cursor, out: ByteSink): void {
+    const groups = body.u32();
+    const groupsStart = body.offset;
+    this.#localCount = skipLocals(body, groups) + this.#parameterCount(index);
+    this.#added.length = 0;
     const codeStart = body.offset;
     const calls = this.#rewriteCode(body);
     const entry = calls ? this.#guards.check : NOTHING;
-    out.append(encodeU32(codeStart - start + entry.length + this.#code.length));
-    out.copy(this.#bytes, start, codeStart);
+    const allGroups = encodeU32(groups + this.#added.length);
+    const added = this.#added.flatMap((type) => [LOCALS_ADDED, type]);
+    const localBytes = allGroups.length + codeStart - groupsStart + added.length;
+    out.append(encodeU32(localBytes + entry.length + this.#code.length));
+    out.append(allGroups);
+    out.copy(this.#bytes, groupsStart, codeStart);
+    out.append(added);
     out.append(entry);
     out.append(this.#code.view());
+  }
+
+  #parameterCount(index: number): number {
+    const { functionTypes, parameterCounts } = this.#spaces;
+    return parameterCounts[functionTypes[index] ?? -1] ?? 0;
   }
 
   /** @returns whether anything is called: a function that neither calls nor loops ends by itself. */
@@ -76,12 +97,34 @@ export class FunctionRewriter {
       const opcode = walker.next();
       if (isCall(opcode)) calls = true;
       this.#beforeInstruction(opcode, walker.start);
+      if (opcode === OP.memoryGrow || opcode === OP.tableGrow) this.#guardGrowth(opcode, walker, body);
       if (opcode < 0x20) this.#follow(opcode, body.offset);
     }
     if (!body.done)
       throw new Refusal('module-malformed', body.offset, 'expected the end of a function, got more');
     this.#copyTo(body.offset);
     return calls;
+  }
+
+  #guardGrowth(opcode: number, { start, index }: Walker, body: Cursor): void {
+    if (!this.#guards.hasGrowth) return;
+    const isMemory = opcode === OP.memoryGrow;
+    const isLong = (isMemory ? this.#spaces.longMemories : this.#spaces.longTables)[index];
+    if (isLong === undefined)
+      throw new Refusal('module-malformed', start, `expected something to grow, got index ${index}`);
+    const growth: Growth = { unit: isMemory ? 'page' : 'element', isLong };
+    const locals = this.#localsFor(growth);
+    this.#copyTo(start);
+    this.#code.append(this.#guards.beforeGrowth(growth, locals));
+    this.#copyTo(body.offset);
+    this.#code.append(this.#guards.afterGrowth(growth, locals));
+  }
+
+  #localsFor(growth: Growth): GrowthLocals {
+    const type = localType(growth);
+    if (!this.#added.includes(type)) this.#added.push(type);
+    const asked = this.#localCount + LOCALS_ADDED * this.#added.indexOf(type);
+    return { asked, result: asked + 1 };
   }
 
   #begin(offset: number): void {
@@ -172,9 +215,15 @@ export class FunctionRewriter {
 
 const NOTHING = new Uint8Array();
 
-function skipLocals(body: Cursor): void {
-  for (let left = body.u32(); left > 0; left--) {
-    body.skipLeb();
+/** Of each type that is added. */
+const LOCALS_ADDED = 2;
+
+/** @returns how many there are. */
+function skipLocals(body: Cursor, groups: number): number {
+  let count = 0;
+  for (let left = groups; left > 0; left--) {
+    count += body.u32();
     skipValueType(body);
   }
+  return count;
 }

@@ -6,6 +6,7 @@ export const SECTION = {
   custom: 0,
   type: 1,
   import: 2,
+  function: 3,
   table: 4,
   memory: 5,
   export: 7,

@@ -1,6 +1,6 @@
 /** Steps through the instructions of one function body or constant expression. Knows where each begins, not what it does. */
 import type { Cursor } from './cursor.ts';
-import { IMMEDIATE, PLAIN_FORMS, PREFIXED_FORMS, prefixed } from './opcodes.ts';
+import { IMMEDIATE, OP, PLAIN_FORMS, PREFIXED_FORMS, prefixed } from './opcodes.ts';
 import { Refusal } from './refusal.ts';
 
 const NULLABLE_REFERENCE = 0x63;
@@ -40,6 +40,8 @@ export class Walker {
   readonly #memoryCount: number;
   /** Where the instruction begins that was read last. */
   start = 0;
+  /** The memory or table that it grows; of no meaning for other instructions. */
+  index = 0;
 
   constructor(cursor: Cursor, memoryCount: number) {
     this.#cursor = cursor;
@@ -73,7 +75,8 @@ export class Walker {
       case IMMEDIATE.none:
         return;
       case IMMEDIATE.number:
-        cursor.skipLeb();
+        if (opcode === OP.tableGrow) this.index = cursor.u32();
+        else cursor.skipLeb();
         return;
       case IMMEDIATE.twoNumbers:
         cursor.skipLeb();
@@ -154,6 +157,7 @@ export class Walker {
 
   #memoryIndex(): void {
     const index = this.#cursor.u32();
+    this.index = index;
     if (index >= this.#memoryCount) throw noMemory(this.start, index, this.#memoryCount);
   }
 

@@ -65,6 +65,9 @@ const SERVED = {
   '[method]incoming-request.authority': '(borrow<incoming-request>) -> option<string>',
   '[method]incoming-request.headers': '(borrow<incoming-request>) -> own<fields>',
   '[method]incoming-request.consume': '(borrow<incoming-request>) -> result<own<incoming-body>>',
+  // Unstable in 0.2: the feature informational-outbound-responses.
+  '[method]response-outparam.send-informational': `(borrow<response-outparam>, u16, own<fields>)
+    -> result<_, ${ERROR_CODE}>`,
   '[static]response-outparam.set': `(own<response-outparam>, result<own<outgoing-response>, ${ERROR_CODE}>)`,
   '[constructor]outgoing-response': '(own<fields>) -> own<outgoing-response>',
   '[method]outgoing-response.status-code': '(borrow<outgoing-response>) -> u16',

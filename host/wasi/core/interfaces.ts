@@ -13,6 +13,7 @@ import { HTTP_SIGNATURES } from './http.ts';
 import { IO_SIGNATURES } from './io.ts';
 import { RANDOM_SIGNATURES } from './random.ts';
 import { normalized } from './signature.ts';
+import { SOCKETS_SIGNATURES } from './sockets.ts';
 
 export const SIGNATURES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   ...HTTP_SIGNATURES,
@@ -21,6 +22,7 @@ export const SIGNATURES: Readonly<Record<string, Readonly<Record<string, string>
   ...CLOCKS_SIGNATURES,
   ...RANDOM_SIGNATURES,
   ...FILESYSTEM_SIGNATURES,
+  ...SOCKETS_SIGNATURES,
 };
 
 /** Every resource of the provided interfaces, and the one interface that defines it. */
@@ -32,29 +34,57 @@ export const RESOURCE_HOMES: Readonly<Record<string, string>> = {
   'future-incoming-response': 'wasi:http/types',
   'future-trailers': 'wasi:http/types',
   'incoming-body': 'wasi:http/types',
+  'incoming-datagram-stream': 'wasi:sockets/udp',
   'incoming-request': 'wasi:http/types',
   'incoming-response': 'wasi:http/types',
   'input-stream': 'wasi:io/streams',
+  network: 'wasi:sockets/network',
   'outgoing-body': 'wasi:http/types',
+  'outgoing-datagram-stream': 'wasi:sockets/udp',
   'outgoing-request': 'wasi:http/types',
   'outgoing-response': 'wasi:http/types',
   'output-stream': 'wasi:io/streams',
   pollable: 'wasi:io/poll',
   'request-options': 'wasi:http/types',
+  'resolve-address-stream': 'wasi:sockets/ip-name-lookup',
   'response-outparam': 'wasi:http/types',
+  'tcp-socket': 'wasi:sockets/tcp',
   'terminal-input': 'wasi:cli/terminal-input',
   'terminal-output': 'wasi:cli/terminal-output',
+  'udp-socket': 'wasi:sockets/udp',
 };
 
 /** Resources of which no guest ever gets one: whatever is called on them ends in the same fault. */
-const NEVER_GIVEN = /^\[method\](descriptor|directory-entry-stream)\./;
+const NEVER_GIVEN = new Set([
+  'descriptor',
+  'directory-entry-stream',
+  'incoming-datagram-stream',
+  'outgoing-datagram-stream',
+  'resolve-address-stream',
+  'tcp-socket',
+  'udp-socket',
+]);
+
+/** Functions that may have to wait. None of them has a core result: what they give goes through memory. */
+export const BLOCKING_FUNCTIONS: ReadonlySet<string> = new Set([
+  '[method]pollable.block',
+  'poll',
+  '[method]input-stream.blocking-read',
+  '[method]input-stream.blocking-skip',
+  '[method]output-stream.blocking-write-and-flush',
+  '[method]output-stream.blocking-write-zeroes-and-flush',
+  '[method]output-stream.blocking-splice',
+]);
+
+const FUNCTION_NAME = /^\[(constructor|method|static)\]([a-z0-9-]+)(?:\.([a-z0-9-]+))?$/;
 
 /** The signature of a function, `undefined` where Ebb has none, `never` where it can only be called in vain. */
 export function signatureOf(interfaceName: string, functionName: string): string | undefined {
   const functions = Object.hasOwn(SIGNATURES, interfaceName) ? SIGNATURES[interfaceName] : undefined;
   if (functions && Object.hasOwn(functions, functionName))
     return normalized(functions[functionName] as string);
-  const isVain = interfaceName === 'wasi:filesystem/types' && NEVER_GIVEN.test(functionName);
+  const [, kind, resource = ''] = FUNCTION_NAME.exec(functionName) ?? [];
+  const isVain = kind === 'method' && NEVER_GIVEN.has(resource) && RESOURCE_HOMES[resource] === interfaceName;
   return isVain ? NEVER : undefined;
 }
 
@@ -63,8 +93,6 @@ export const NEVER = 'never';
 
 type Callable = (...args: unknown[]) => unknown;
 type Constructor = new (...args: unknown[]) => object;
-
-const FUNCTION_NAME = /^\[(constructor|method|static)\]([a-z0-9-]+)(?:\.([a-z0-9-]+))?$/;
 
 const pascalCase = (name: string): string => camelCase(`-${name}`);
 
@@ -109,6 +137,6 @@ export function hostCall(host: HostFunctions, interfaceName: string, functionNam
 /** What a method of `NEVER` does. */
 export function vainCall(functionName: string): never {
   throw new GuestFault(
-    `expected a handle for ${functionName}, got one that is unknown: no folder is ever open`,
+    `expected a handle for ${functionName}, got one that is unknown: no folder or socket is ever open`,
   );
 }

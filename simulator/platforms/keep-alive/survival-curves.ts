@@ -10,8 +10,12 @@
 /** [idle seconds, cold starts in 100 probes]; linear between, 0 before the first and 100 from the last. */
 export type SurvivalCurve = readonly (readonly [idleS: number, coldPercent: number])[];
 
+/** The provider and the year that a curve was measured. */
+export const SURVIVAL_CURVE_NAMES = ['aws-2025', 'azure-2025', 'gcp-2025'] as const;
+export type SurvivalCurveName = (typeof SURVIVAL_CURVE_NAMES)[number];
+
 export const SURVIVAL_CURVES = {
-  aws: [
+  'aws-2025': [
     [60, 0],
     [120, 1],
     [240, 1],
@@ -22,7 +26,7 @@ export const SURVIVAL_CURVES = {
     [345, 94],
     [360, 100],
   ],
-  azure: [
+  'azure-2025': [
     [120, 0],
     [150, 6],
     [180, 13],
@@ -37,7 +41,8 @@ export const SURVIVAL_CURVES = {
     [375, 98],
     [390, 100],
   ],
-  gcp: [
+  /** Cloud Run. */
+  'gcp-2025': [
     [660, 0],
     [720, 1],
     [780, 3],
@@ -47,7 +52,4 @@ export const SURVIVAL_CURVES = {
     [930, 90],
     [945, 100],
   ],
-} as const satisfies Readonly<Record<string, SurvivalCurve>>;
-
-export type SurvivalCurveName = keyof typeof SURVIVAL_CURVES;
-export const SURVIVAL_CURVE_NAMES = Object.keys(SURVIVAL_CURVES) as SurvivalCurveName[];
+} as const satisfies Readonly<Record<SurvivalCurveName, SurvivalCurve>>;

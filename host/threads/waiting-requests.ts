@@ -2,13 +2,15 @@
  * Requests that wait for a thread, and how many of each function run: deeper levels first, within a level the
  * functions in turn, within a function first come, first served. Who may do what is decided in metering/policy.ts.
  */
-import type { CodedError } from '../metering/errors.ts';
-import { takesTurns } from '../metering/policy.ts';
+import type { CodedError } from '../../metering/errors.ts';
+import { takesTurns } from '../../metering/policy.ts';
 
 /** One waiting request; `start` or `refuse` is called once. */
 export interface Waiting<Slot> {
   readonly functionName: string;
   readonly level: number;
+  /** Whether it has to have its thread for itself. */
+  readonly isExclusive: boolean;
   /** Executions of the function that may run at once on this level. */
   readonly concurrency: number;
   readonly queueTimeoutMs: number;

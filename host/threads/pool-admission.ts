@@ -1,7 +1,7 @@
 /** Lets requests into the pool's queues or refuses them, as metering/policy.ts decides. Must not know threads. */
-import { CodedError } from '../metering/errors.ts';
-import { type AdmissionState, admitShared, mayDisplace } from '../metering/policy.ts';
-import type { RunLimits } from './run-limits.ts';
+import { CodedError } from '../../metering/errors.ts';
+import { type AdmissionState, admitShared, mayDisplace } from '../../metering/policy.ts';
+import type { RunLimits } from '../run-limits.ts';
 import type { WaitingRequests } from './waiting-requests.ts';
 
 /** What admission has to know of the threads. */

@@ -1,0 +1,197 @@
+/**
+ * Which thread an execution goes to. A thread computes for one execution at a time; those that wait leave it to
+ * others. Decides from what the threads hold now, and from how long a function's runs have taken.
+ */
+import { NESTED_LEVELS_MAX } from '../nested-calls.ts';
+import type { Execution } from './execution.ts';
+import type { GuestThread } from './thread.ts';
+import type { Waiting } from './waiting-requests.ts';
+
+/**
+ * Threads beyond `workers` that may be added for guests that hold their thread while they wait: one that calls
+ * another function of this host must not lock it up.
+ */
+const HOLDING_THREADS_MAX = 64;
+
+/** Threads beyond `workers` that are added before executions that wait share theirs with others. */
+const SPARE_THREADS_MAX = 8;
+
+/** How long a thread beyond `workers` stays when it has nothing to do. */
+const SPARE_IDLE_MS = 5_000;
+
+/** Runs shorter than this may wait behind each other in a thread: less than it takes to wake another. */
+const SHORT_RUN_US = 500;
+/** So many of them. */
+const INBOX_MAX = 8;
+/** How much the newest run counts in the mean. */
+const NEWEST_WEIGHT = 0.2;
+/** Functions whose runs are remembered. */
+const ESTIMATES_MAX = 10_000;
+
+type Request = Waiting<GuestThread>;
+
+export class Placement {
+  readonly #workers: number;
+  readonly #threads: ReadonlySet<GuestThread>;
+  /** Mean time of a function's runs, newest counting most. */
+  readonly #runUs = new Map<string, number>();
+  /** Taken back from threads, and not yet given to another. */
+  readonly #homeless = new Set<Execution>();
+
+  constructor(workers: number, threads: ReadonlySet<GuestThread>) {
+    this.#workers = workers;
+    this.#threads = threads;
+  }
+
+  /** Threads whose guests compute, or are about to. */
+  get computing(): number {
+    let count = 0;
+    for (const { load } of this.#threads) if (load.running + load.queued > 0) count++;
+    return count;
+  }
+
+  /** Whether nothing is under way, and no thread is left over. */
+  get isAtRest(): boolean {
+    if (this.#threads.size > this.#workers || this.#homeless.size > 0) return false;
+    for (const { executions } of this.#threads) if (executions.size > 0) return false;
+    return true;
+  }
+
+  /**
+   * How many more requests of a level may run. Each level leaves one thread to each deeper one, so those that wait
+   * for a deeper one never hold every thread: however many nest at once, the deepest can run, and end.
+   */
+  vacant(level: number): number {
+    let computing = this.#homeless.size;
+    let held = 0;
+    for (const { load } of this.#threads) {
+      if (load.running + load.queued > 0) computing++;
+      if (load.running + load.queued + load.blocked > 0) held++;
+    }
+    const heldMax = this.#workers + HOLDING_THREADS_MAX - (NESTED_LEVELS_MAX - level);
+    return Math.min(this.#workers - computing, heldMax - held);
+  }
+
+  /** A thread that can take it at once. */
+  threadFor({ functionName, isExclusive }: Request): GuestThread | undefined {
+    let shared: GuestThread | undefined;
+    for (const thread of this.#threads) {
+      if (!thread.isReady) continue;
+      const { running, queued, blocked, parked } = thread.load;
+      if (running + queued + blocked > 0) continue;
+      // What has ended on it may still have to be heard of.
+      if (parked === 0) return thread;
+      if (isExclusive || holdsExclusive(thread)) continue;
+      if (!shared || thread.executions.size < shared.executions.size) shared = thread;
+    }
+    const mayShare = this.#isShort(functionName) || this.#threads.size >= this.#workers + SPARE_THREADS_MAX;
+    return mayShare ? shared : undefined;
+  }
+
+  /** How many threads there may be for the sake of a request that found none. */
+  threadsMaxFor({ isExclusive }: Request): number {
+    return this.#workers + (isExclusive ? HOLDING_THREADS_MAX : SPARE_THREADS_MAX);
+  }
+
+  /** A thread where a short run may wait behind other short ones. */
+  threadBehind({ functionName, isExclusive }: Request): GuestThread | undefined {
+    if (isExclusive || !this.#isShort(functionName)) return undefined;
+    let best: GuestThread | undefined;
+    let fewest = INBOX_MAX;
+    for (const thread of this.#threads) {
+      if (!thread.isReady || thread.isStuck || thread.executions.size > 2 * INBOX_MAX) continue;
+      const { queued, parked, blocked } = thread.load;
+      if (queued >= fewest || parked + blocked > 0 || !this.#areShort(thread)) continue;
+      best = thread;
+      fewest = queued;
+    }
+    return best;
+  }
+
+  /** An execution has ended. */
+  ended(execution: Execution, runUs: number): void {
+    const { thread } = execution;
+    this.#homeless.delete(execution);
+    thread?.remove(execution);
+    if (thread) thread.isStuck = false;
+    const { functionName } = execution.order;
+    const before = this.#runUs.get(functionName) ?? runUs;
+    this.#runUs.set(functionName, before + (runUs - before) * NEWEST_WEIGHT);
+    if (this.#runUs.size <= ESTIMATES_MAX) return;
+    const [oldest] = this.#runUs.keys();
+    this.#runUs.delete(oldest as string);
+  }
+
+  /** Takes back what a thread has not begun, for `rebalance` to give to others. */
+  takeBackAll(thread: GuestThread): void {
+    for (const execution of [...thread.executions]) this.#takeBack(execution);
+  }
+
+  /** Moves what waits behind a run to threads that have nothing to do. */
+  rebalance(): void {
+    for (const thread of this.#threads) {
+      if (!thread.isReady || thread.executions.size > 0) continue;
+      const execution = this.#homeless.values().next().value ?? this.#queuedElsewhere();
+      if (!execution) return;
+      this.#homeless.delete(execution);
+      thread.learn(execution.order.compiled, execution.order.component);
+      thread.push(execution);
+    }
+  }
+
+  /** Takes back what nobody has begun for too long. @returns those executions. */
+  overdue(isOverdue: (execution: Execution) => boolean): Execution[] {
+    const found = [...this.#homeless].filter(isOverdue);
+    for (const { executions } of this.#threads) {
+      for (const execution of executions) {
+        if (execution.startedMs === 0 && isOverdue(execution) && this.#takeBack(execution))
+          found.push(execution);
+      }
+    }
+    return found;
+  }
+
+  /** Threads that are no longer needed. */
+  retired(nowMs: number): GuestThread[] {
+    const idle = [...this.#threads].filter(
+      ({ isReady, executions, idleSinceMs }) =>
+        isReady && executions.size === 0 && idleSinceMs < nowMs - SPARE_IDLE_MS,
+    );
+    return idle.slice(0, Math.max(0, this.#threads.size - this.#workers));
+  }
+
+  #queuedElsewhere(): Execution | undefined {
+    for (const thread of this.#threads) {
+      if (thread.executions.size < 2) continue;
+      for (const execution of thread.executions) {
+        if (execution.startedMs !== 0 || !this.#takeBack(execution)) continue;
+        thread.isStuck = true;
+        return execution;
+      }
+    }
+    return undefined;
+  }
+
+  #takeBack(execution: Execution): boolean {
+    if (!execution.slot.recall()) return false;
+    execution.thread?.remove(execution);
+    execution.thread = undefined;
+    this.#homeless.add(execution);
+    return true;
+  }
+
+  #isShort(functionName: string): boolean {
+    return (this.#runUs.get(functionName) ?? Number.POSITIVE_INFINITY) < SHORT_RUN_US;
+  }
+
+  #areShort({ executions }: GuestThread): boolean {
+    for (const { order } of executions)
+      if (order.isExclusive || !this.#isShort(order.functionName)) return false;
+    return true;
+  }
+}
+
+function holdsExclusive({ executions }: GuestThread): boolean {
+  for (const { order } of executions) if (order.isExclusive) return true;
+  return false;
+}

@@ -1,0 +1,290 @@
+/**
+ * Runs requests on worker threads: bounded queues in front that functions share fairly, a fresh thread behind for each
+ * one that had to be cut off. Knows functions by their names and limits only, nothing of records or HTTP.
+ */
+import { CodedError } from '../../metering/errors.ts';
+import { waitedTooLong } from '../../metering/policy.ts';
+import type { CompiledComponent } from '../component/module-cache.ts';
+import { NESTED_LEVELS_MAX, type NestedCalls } from '../nested-calls.ts';
+import { startOutbound } from '../outbound-client.ts';
+import { Execution } from './execution.ts';
+import { LimitWatch, limitMessage, WATCH_MS } from './limit-watch.ts';
+import { Placement } from './placement.ts';
+import { letIn } from './pool-admission.ts';
+import type { RunResult } from './run-events.ts';
+import type { ExecutionOrder, RunOrder } from './run-order.ts';
+import { SharedArea } from './shared-area.ts';
+import { SlotStock } from './slot-stock.ts';
+import type { GuestThread } from './thread.ts';
+import { ThreadCrew } from './thread-crew.ts';
+import { type Waiting, WaitingRequests } from './waiting-requests.ts';
+
+export interface PoolSettings {
+  /** Threads that may compute at once. */
+  readonly workers: number;
+  /** Requests of all functions that may wait. */
+  readonly queueLimit: number;
+  readonly nestedCalls: NestedCalls;
+  /** Whether threads should keep this compiled component for later requests. */
+  readonly isKept: (key: string) => boolean;
+}
+
+const stopping = (): CodedError => new CodedError('host-draining', 'the host is stopping');
+
+const clientGone = (): CodedError =>
+  new CodedError('client-closed', 'the client closed the connection before the function started');
+
+export class WorkerPool {
+  readonly #settings: PoolSettings;
+  readonly #area = new SharedArea();
+  readonly #stock = new SlotStock(this.#area);
+  readonly #crew: ThreadCrew;
+  readonly #waiting = new WaitingRequests<GuestThread>(NESTED_LEVELS_MAX);
+  readonly #placement: Placement;
+  readonly #watch = new LimitWatch((thread, execution, cpuUs) => this.#giveUp(thread, execution, cpuUs));
+  /** Executions under way, by their slot. */
+  readonly #running: (Execution | undefined)[] = [];
+  readonly #components = new Map<string, number>();
+  #lastComponent = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(settings: PoolSettings) {
+    this.#settings = settings;
+    this.#crew = new ThreadCrew(settings.workers, this.#area, this.#stock, {
+      onChanged: () => this.#dispatch(),
+      onNews: () => this.#receiveNews(),
+      onHopeless: (error) => this.#waiting.refuseWhere(() => error),
+      onEnding: (thread) => this.#placement.takeBackAll(thread),
+    });
+    this.#placement = new Placement(settings.workers, this.#crew.threads);
+    this.#crew.open();
+  }
+
+  /**
+   * Runs one request when a thread is free for it.
+   * @throws CodedError `queue-full`, `queue-timeout`, `client-closed`, `request-invalid` or `host-draining`.
+   */
+  run(component: CompiledComponent, order: RunOrder): Promise<RunResult> {
+    return new Promise((resolve, reject) => {
+      this.#admit(order);
+      const { functionName, level, limits, signal } = order;
+      let withdraw = () => this.#waiting.refuse(waiting, clientGone());
+      const onAbort = () => withdraw();
+      const settled = () => signal?.removeEventListener('abort', onAbort);
+      const waiting: Waiting<GuestThread> = {
+        functionName,
+        level,
+        isExclusive: component.plan.linking === 'generated' || component.plan.deadlines !== 'checks',
+        concurrency: limits.concurrency,
+        queueTimeoutMs: limits.queueTimeoutMs,
+        enqueuedMs: performance.now(),
+        start: (thread) => {
+          const execution = this.#begin(component, order, waiting, thread, (result) => {
+            settled();
+            const { outcome, error } = result;
+            if (outcome === 'rejected' && error) reject(new CodedError(error.code, error.message));
+            else resolve(result);
+          });
+          withdraw = () => execution.cancel();
+        },
+        refuse: (error) => {
+          settled();
+          reject(error);
+        },
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#waiting.add(waiting);
+      this.#dispatch();
+      this.#keepTime();
+    });
+  }
+
+  /** Makes every thread forget a component. */
+  unload(key: string): void {
+    const id = this.#components.get(key);
+    if (id === undefined) return;
+    this.#components.delete(key);
+    for (const thread of this.#crew.threads) thread.unload(id);
+  }
+
+  /** Ends all threads; what still waits is refused, and what runs is interrupted. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#waiting.refuseWhere(stopping);
+    await this.#crew.close(STOPPED);
+  }
+
+  #admit({ functionName, level, limits, signal }: RunOrder): void {
+    if (this.#closed) throw stopping();
+    if (signal?.aborted) throw clientGone();
+    if (level > NESTED_LEVELS_MAX) {
+      const message = `expected functions that call each other at most ${NESTED_LEVELS_MAX} levels deep, got a deeper call`;
+      throw new CodedError('request-invalid', message);
+    }
+    letIn({ functionName, level, limits }, this.#waiting as WaitingRequests<unknown>, {
+      computing: this.#placement.computing,
+      vacant: Math.max(0, this.#vacant(level)),
+      queueLimit: this.#settings.queueLimit,
+    });
+  }
+
+  #begin(
+    component: CompiledComponent,
+    order: RunOrder,
+    waiting: Waiting<GuestThread>,
+    thread: GuestThread,
+    onDone: (result: RunResult) => void,
+  ): Execution {
+    const { functionName, request, limits, level, events } = order;
+    const slot = this.#stock.take();
+    const execution: Execution = new Execution(
+      slot,
+      {
+        functionName,
+        request,
+        limits,
+        level,
+        events,
+        compiled: component,
+        component: this.#numberOf(component),
+        enqueuedMs: waiting.enqueuedMs,
+        hasChecks: component.plan.deadlines === 'checks',
+        isExclusive: waiting.isExclusive,
+        sendOutbound: this.#outboundOf(order),
+      },
+      (result) => {
+        this.#running[slot.index] = undefined;
+        this.#stock.giveBack(slot);
+        this.#placement.ended(execution, result.runUs);
+        this.#waiting.end(waiting);
+        if (!this.#settings.isKept(component.key)) this.unload(component.key);
+        onDone(this.#described(execution, result));
+      },
+    );
+    this.#running[slot.index] = execution;
+    thread.learn(component, execution.order.component);
+    execution.begin();
+    thread.push(execution);
+    return execution;
+  }
+
+  /** Which limit was passed is known here, not in the thread. */
+  #described(execution: Execution, result: RunResult): RunResult {
+    const { stopped } = execution;
+    if (result.outcome !== 'time-limit' || !stopped) return result;
+    return { ...result, error: { code: 'guest-time-limit', message: limitMessage(stopped, execution) } };
+  }
+
+  #outboundOf({ limits, level }: RunOrder): ExecutionOrder['sendOutbound'] {
+    const { nestedCalls } = this.#settings;
+    const { timeLimitMs, responseBytesMax, outbound } = limits;
+    return (head, events) =>
+      startOutbound(
+        head,
+        {
+          access: outbound,
+          limits: { responseBytesMax, timeoutMs: timeLimitMs },
+          onConnected: (socket) => nestedCalls.begin(socket, level + 1),
+        },
+        events,
+      );
+  }
+
+  #numberOf({ key }: CompiledComponent): number {
+    const known = this.#components.get(key);
+    if (known !== undefined) return known;
+    const id = ++this.#lastComponent;
+    this.#components.set(key, id);
+    return id;
+  }
+
+  #vacant(level: number): number {
+    return Math.min(this.#placement.vacant(level), this.#stock.count - (NESTED_LEVELS_MAX - level));
+  }
+
+  #receiveNews(): void {
+    for (let slot = this.#area.nextNews(); slot; slot = this.#area.nextNews()) {
+      this.#running[slot.index]?.receive();
+    }
+    this.#dispatch();
+  }
+
+  /** Hands waiting requests to threads, and adds threads where all others only wait. */
+  #dispatch(): void {
+    while (!this.#closed) {
+      const waiting = this.#waiting.first((level) => this.#vacant(level) > 0);
+      if (!waiting) break;
+      const thread = this.#placement.threadFor(waiting);
+      if (!thread) {
+        const missing = this.#waiting.startableFrom(
+          0,
+          Math.max(1, this.#placement.vacant(NESTED_LEVELS_MAX)),
+        );
+        this.#crew.grow(missing, this.#placement.threadsMaxFor(waiting));
+        break;
+      }
+      this.#waiting.begin(waiting);
+      waiting.start(thread);
+    }
+    this.#fillInboxes();
+  }
+
+  /** Short runs may wait behind short runs in a thread, so that it need not wait for the next one. */
+  #fillInboxes(): void {
+    while (!this.#closed) {
+      const waiting = this.#waiting.first((level) => this.#stock.count > NESTED_LEVELS_MAX - level);
+      const thread = waiting && this.#placement.threadBehind(waiting);
+      if (!waiting || !thread) break;
+      this.#waiting.begin(waiting);
+      waiting.start(thread);
+    }
+    this.#placement.rebalance();
+  }
+
+  /** A guest that cannot be stopped: its thread has to go. */
+  #giveUp(thread: GuestThread, execution: Execution, cpuUs: number | undefined): void {
+    const passed = { outcome: 'time-limit', error: { code: 'guest-time-limit', message: '' } } as const;
+    void this.#crew.interrupt(thread, 'another function on its thread could not be stopped', () =>
+      execution.end(passed, cpuUs),
+    );
+    this.#crew.keep();
+    this.#dispatch();
+  }
+
+  /** One timer for all that may take too long, as long as there is anything. */
+  #keepTime(): void {
+    this.#timer ??= setInterval(() => this.#look(), WATCH_MS).unref();
+  }
+
+  #look(): void {
+    const nowMs = performance.now();
+    for (const thread of this.#crew.threads) {
+      this.#watch.look(thread, nowMs);
+      for (const execution of thread.executions) execution.look(nowMs);
+    }
+    this.#waiting.refuseWhere(({ enqueuedMs, queueTimeoutMs }) => {
+      const isTooLong = waitedTooLong((nowMs - enqueuedMs) * 1_000, queueTimeoutMs * 1_000);
+      return isTooLong ? queueTimeout(queueTimeoutMs) : undefined;
+    });
+    for (const execution of this.#placement.overdue((one) => isOverdue(one, nowMs))) {
+      const { code, message } = queueTimeout(execution.order.limits.queueTimeoutMs);
+      execution.end({ outcome: 'rejected', error: { code, message } });
+    }
+    for (const thread of this.#placement.retired(nowMs)) void this.#crew.interrupt(thread, STOPPED);
+    this.#receiveNews();
+    if (this.#placement.isAtRest && this.#waiting.countFrom(0) === 0) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+    }
+  }
+}
+
+const STOPPED = 'the host stopped before the function had ended';
+
+const queueTimeout = (queueTimeoutMs: number): CodedError =>
+  new CodedError('queue-timeout', `expected a free worker within ${queueTimeoutMs} ms, got none`);
+
+const isOverdue = ({ order }: Execution, nowMs: number): boolean =>
+  waitedTooLong((nowMs - order.enqueuedMs) * 1_000, order.limits.queueTimeoutMs * 1_000);

@@ -1,0 +1,176 @@
+/** One worker thread as the pool sees it: what it has loaded, which executions are on it, and how it ends. */
+import { Worker } from 'node:worker_threads';
+import { LimitCells, type StopReason } from '../component/limit-cells.ts';
+import type { CompiledComponent } from '../component/module-cache.ts';
+import { siblingModule } from '../sibling-module.ts';
+import type { Execution } from './execution.ts';
+import type { SharedArea } from './shared-area.ts';
+import { SLOT_STATE, USED } from './shared-slot.ts';
+import { ThreadBell } from './thread-bell.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './worker-messages.ts';
+
+export interface ThreadEvents {
+  readonly onReady: () => void;
+  /** There is news in the shared area. */
+  readonly onNews: () => void;
+  /** It has ended by itself; nothing on it will go on. */
+  readonly onGone: (thread: GuestThread, reason: string) => void;
+}
+
+/** How many of a thread's executions are in each state. */
+export interface ThreadLoad {
+  queued: number;
+  running: number;
+  parked: number;
+  blocked: number;
+}
+
+export class GuestThread {
+  /** Executions that were given to it and have not ended, oldest first. */
+  readonly executions = new Set<Execution>();
+  /** By `performance.now()`; meaningful while nothing is on it. */
+  idleSinceMs = 0;
+  /** Whether something that was queued on it had to be taken back, and it has ended nothing since. */
+  isStuck = false;
+  readonly #worker: Worker;
+  readonly #bell = new ThreadBell();
+  readonly #cells = new LimitCells();
+  readonly #loaded = new Set<number>();
+  readonly #unloading = new Set<number>();
+  #state: 'starting' | 'ready' | 'gone' = 'starting';
+  #wasReady = false;
+
+  constructor(area: SharedArea, events: ThreadEvents) {
+    const { memory: bell } = this.#bell;
+    const workerData: WorkerStart = { area: area.memory, bell, limits: this.#cells.memory };
+    this.#worker = new Worker(siblingModule(import.meta.url, 'worker'), { workerData });
+    this.#worker.on('message', ({ type }: FromWorker) => {
+      if (type === 'news') {
+        events.onNews();
+        return;
+      }
+      if (this.#state !== 'starting') return;
+      this.#state = 'ready';
+      this.#wasReady = true;
+      this.idleSinceMs = performance.now();
+      events.onReady();
+    });
+    const ended = (reason: string) => {
+      if (this.#state === 'gone') return;
+      this.#state = 'gone';
+      events.onGone(this, reason);
+    };
+    this.#worker.on('error', (error) => ended(`the worker failed: ${String(error)}`));
+    this.#worker.on('exit', () => ended('the worker ended'));
+  }
+
+  get isStarting(): boolean {
+    return this.#state === 'starting';
+  }
+
+  get isReady(): boolean {
+    return this.#state === 'ready';
+  }
+
+  /** False for a thread that ended before it could take its first request. */
+  get wasReady(): boolean {
+    return this.#wasReady;
+  }
+
+  /** Looked up where the worker keeps it, so that it is true now. */
+  get load(): ThreadLoad {
+    const load: ThreadLoad = { queued: 0, running: 0, parked: 0, blocked: 0 };
+    for (const { slot, isOutboundPending } of this.executions) {
+      switch (slot.state) {
+        case SLOT_STATE.queued:
+          load.queued++;
+          break;
+        case SLOT_STATE.parked:
+          load.parked++;
+          break;
+        case SLOT_STATE.blocked:
+          load.blocked++;
+          break;
+        case SLOT_STATE.running:
+          // One that has asked others is about to wait for them, as far as can be seen.
+          if (isOutboundPending) load.blocked++;
+          else load.running++;
+          break;
+        default:
+          // It has ended, which is still to be heard of here.
+          break;
+      }
+    }
+    return load;
+  }
+
+  /** Gives it a component that it has not got yet. */
+  learn(component: CompiledComponent, id: number): void {
+    this.#unloading.delete(id);
+    if (this.#loaded.has(id)) return;
+    this.#loaded.add(id);
+    this.#post({ type: 'load', id, component });
+  }
+
+  /** Lets a component go once nothing on it needs it; the thread's own collector frees it. */
+  unload(id: number): void {
+    if (!this.#loaded.has(id)) return;
+    this.#unloading.add(id);
+    this.#unloadUnused();
+  }
+
+  /** An execution on it has ended, or was taken back. */
+  remove(execution: Execution): void {
+    this.executions.delete(execution);
+    if (this.executions.size === 0) this.idleSinceMs = performance.now();
+    if (this.#unloading.size > 0) this.#unloadUnused();
+  }
+
+  #unloadUnused(): void {
+    for (const id of this.#unloading) {
+      if ([...this.executions].some(({ order }) => order.component === id)) continue;
+      this.#unloading.delete(id);
+      this.#loaded.delete(id);
+      this.#post({ type: 'unload', id });
+    }
+  }
+
+  /** Gives it an execution whose first frames are written. */
+  push(execution: Execution): void {
+    this.executions.add(execution);
+    execution.thread = this;
+    if (this.#bell.push(execution.slot.queue())) this.#post({ type: 'wake' });
+  }
+
+  /** There is something new for one of its executions. */
+  ring(): void {
+    if (this.#bell.ring()) this.#post({ type: 'wake' });
+  }
+
+  /** Makes an execution trap at its next check, or in its wait. */
+  stop({ slot }: Execution, reason: StopReason, number: number): void {
+    slot.stopReason = number;
+    this.#cells.stop(slot.index, reason);
+    this.ring();
+  }
+
+  /** Processor time that one of its executions has used by now, in microseconds. */
+  async cpuUsOf({ slot }: Execution): Promise<number> {
+    const { used } = slot;
+    const sliceUs = used[USED.sliceCpuUs] as number;
+    const beforeUs = used[USED.cpuUs] as number;
+    if (!this.#cells.isIn(slot.index) || sliceUs < 0) return beforeUs;
+    const { user, system } = await this.#worker.cpuUsage();
+    return beforeUs + Math.max(0, user + system - sliceUs);
+  }
+
+  /** Ends the thread, and with it all that is on it. */
+  async terminate(): Promise<void> {
+    this.#state = 'gone';
+    await this.#worker.terminate();
+  }
+
+  #post(message: ToWorker): void {
+    if (this.#state !== 'gone') this.#worker.postMessage(message);
+  }
+}

@@ -1,0 +1,175 @@
+/** One execution in a worker: a fresh instance, its handler, and how it ended. Must not know how its thread waits. */
+import type { ErrorCode } from '../../metering/errors.ts';
+import { OUTCOMES, type Outcome } from '../../metering/execution.ts';
+import { stopReasonOf } from '../component/limit-cells.ts';
+import type { GuestInstance, LinkedComponent } from '../component/link.ts';
+import { type Answered, Execution } from '../wasi/execution.ts';
+import { GuestExit } from '../wasi/imports.ts';
+import { FRAME, type StartHead } from './frames.ts';
+import type { SharedPort } from './shared-port.ts';
+import { USED } from './shared-slot.ts';
+
+class ResponseTooLarge extends Error {}
+/** It said that all is well, and had not answered. */
+class GuestGaveUp extends Error {}
+
+const UNFINISHED = 'the guest did not finish its response body';
+
+/** What is told of a run that failed. */
+export interface RunFailure {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+interface Ending {
+  readonly outcome: Outcome;
+  readonly error?: RunFailure;
+}
+
+const OK: Ending = { outcome: 'ok' };
+const failed = (outcome: Outcome, code: ErrorCode, message: string): Ending => ({
+  outcome,
+  error: { code, message },
+});
+
+/** What an error case carries, in words. */
+function detailOf(value: unknown): string {
+  if (value === undefined) return '';
+  const json = JSON.stringify(value, (_key, part) => (typeof part === 'bigint' ? Number(part) : part));
+  return ` (${typeof value === 'string' ? value : json})`;
+}
+
+/** Collects what a guest prints, up to a limit. */
+class LogBuffer {
+  readonly #chunks: Uint8Array[] = [];
+  readonly #bytesMax: number;
+  #bytes = 0;
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax;
+  }
+
+  readonly write = (bytes: Uint8Array): void => {
+    const kept = bytes.subarray(0, this.#bytesMax - this.#bytes);
+    this.#bytes += kept.length;
+    if (kept.length > 0) this.#chunks.push(kept);
+  };
+
+  get bytes(): Uint8Array | undefined {
+    return this.#chunks.length === 0 ? undefined : Buffer.concat(this.#chunks);
+  }
+}
+
+const nowUs = (): number => performance.now() * 1_000;
+
+/** The components that a thread has been given, by their numbers. */
+export type ComponentLookup = (id: number) => LinkedComponent;
+
+export class WorkerExecution {
+  readonly #port: SharedPort;
+  readonly #componentOf: ComponentLookup;
+  readonly #start: StartHead;
+  readonly #log: LogBuffer;
+  readonly #execution: Execution;
+  readonly #startedUs = nowUs();
+  #readyUs: number | undefined;
+  #instance: GuestInstance | undefined;
+
+  constructor(port: SharedPort, componentOf: ComponentLookup) {
+    port.slot.used[USED.startedAtMs] = performance.timeOrigin + performance.now();
+    port.enter();
+    this.#port = port;
+    this.#componentOf = componentOf;
+    this.#start = port.begin();
+    const { responseBytesMax: bodyBytesMax, request: head } = this.#start;
+    this.#log = new LogBuffer(this.#start.logBytesMax);
+    const onTooLarge = (bytesMax: number): never => {
+      throw new ResponseTooLarge(`expected bodies of at most ${bytesMax} bytes from the guest, got more`);
+    };
+    this.#execution = new Execution({ port, head, bodyBytesMax, onTooLarge, onLog: this.#log.write });
+  }
+
+  /** Runs it to its end, whatever that is. @returns a promise where the guest had to wait for something. */
+  run(): Promise<void> | undefined {
+    try {
+      const { request, outparam } = this.#execution;
+      this.#instance = this.#componentOf(this.#start.component).instantiate(this.#execution);
+      this.#readyUs = nowUs();
+      const handled = this.#instance.handle(request, outparam);
+      const answered = handled ? handled.then(() => this.#execution.end()) : this.#execution.end();
+      if (answered instanceof Promise) return this.#finishAfter(answered);
+      this.#finish(this.#ending(answered));
+    } catch (thrown) {
+      if (thrown instanceof GuestExit && thrown.isSuccess) return this.#finishAfter(this.#exited(thrown));
+      this.#finish(this.#endingOfThrown(thrown));
+    }
+    return undefined;
+  }
+
+  async #finishAfter(answered: Promise<Answered>): Promise<void> {
+    try {
+      this.#finish(this.#ending(await answered));
+    } catch (thrown) {
+      if (thrown instanceof GuestExit && thrown.isSuccess && this.#readyUs !== undefined) {
+        await this.#finishAfter(this.#exited(thrown));
+        return;
+      }
+      this.#finish(this.#endingOfThrown(thrown));
+    }
+  }
+
+  /** A guest that says it is done has answered as if it had returned, if it has answered at all. */
+  async #exited(exit: GuestExit): Promise<Answered> {
+    const { tag } = this.#execution.answered;
+    if (tag === 'none') throw new GuestGaveUp(exit.message);
+    return this.#execution.end();
+  }
+
+  /** What a guest that returned has left behind. */
+  #ending(answered: Answered): Ending {
+    switch (answered.tag) {
+      case 'none':
+        return failed('no-response', 'guest-no-response', 'the guest returned without setting a response');
+      case 'err': {
+        const { tag, val } = answered.error;
+        const message = `the guest answered with error ${tag}${detailOf(val)}`;
+        return failed('invalid-response', 'guest-response-invalid', message);
+      }
+      default:
+        return answered.failure ? failed('invalid-response', 'guest-response-invalid', UNFINISHED) : OK;
+    }
+  }
+
+  #endingOfThrown(thrown: unknown): Ending {
+    this.#execution.abandon();
+    const message = thrown instanceof Error ? thrown.message : String(thrown);
+    if (thrown instanceof GuestExit || thrown instanceof GuestGaveUp)
+      return failed('exit', 'guest-exit', message);
+    if (thrown instanceof ResponseTooLarge)
+      return failed('response-too-large', 'guest-response-too-large', message);
+    // The serving thread knows the limit that was passed, and has the words for it.
+    if (stopReasonOf(this.#port.slot.stopReason)) return failed('time-limit', 'guest-time-limit', '');
+    return failed('trap', 'guest-trap', `the guest trapped: ${message}`);
+  }
+
+  #finish({ outcome, error }: Ending): void {
+    const { slot } = this.#port;
+    const endedUs = nowUs();
+    const readyUs = this.#readyUs ?? endedUs;
+    this.#port.endTurn();
+    const { used } = slot;
+    used[USED.startupUs] = Math.ceil(readyUs - this.#startedUs);
+    used[USED.runUs] = Math.ceil(endedUs - readyUs);
+    used[USED.memoryBytesPeak] = this.#instance?.memoryBytes() ?? 0;
+    slot.outcome = OUTCOMES.indexOf(outcome);
+    const log = this.#log.bytes;
+    if (log) this.#port.postBytes(FRAME.log, 0, log);
+    if (error) this.#port.postBytes(FRAME.result, 0, Buffer.from(JSON.stringify(error)));
+    else this.#port.postText(FRAME.result, 0, '');
+  }
+
+  /** Gives back what can be used again, once the result is on its way: clearing a memory takes time. */
+  release(): void {
+    this.#instance?.release();
+  }
+}

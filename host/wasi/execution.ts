@@ -1,0 +1,86 @@
+/** One execution from the host's side: what its guest works with, and what the guest has made of it in the end. */
+import { Allowance } from './allowance.ts';
+import type { ErrorCodeCase, ExecutionPort, News, RequestHead } from './execution-port.ts';
+import { IncomingRequest, ResponseOutparam } from './http-incoming.ts';
+import type { ExecutionContext } from './imports.ts';
+import { FlowingNews, Outflow } from './outflow.ts';
+import type { ByteSink } from './output-stream.ts';
+import { byNews, whenReady } from './waiting.ts';
+
+export interface ExecutionOptions {
+  readonly port: ExecutionPort;
+  readonly head: RequestHead;
+  /** The most bytes that its responses may have together. */
+  readonly bodyBytesMax: number;
+  /** Throws what ends the execution when it has more. */
+  readonly onTooLarge: (bytesMax: number) => never;
+  /** Takes what the guest prints. */
+  readonly onLog: ByteSink;
+}
+
+/** How a guest has answered. */
+export type Answered =
+  | { readonly tag: 'none' }
+  | { readonly tag: 'err'; readonly error: ErrorCodeCase }
+  | {
+      readonly tag: 'ok';
+      readonly status: number;
+      readonly bodyBytes: number;
+      /** Why the body is not complete; undefined where it is, or still may become so. */
+      readonly failure: ErrorCodeCase | undefined;
+    };
+
+/** Bytes that bodies may hold before somebody takes them, at most: they are the host's memory. */
+const HELD_BYTES_MAX = 16 * 1_048_576;
+
+const UNFINISHED: ErrorCodeCase = { tag: 'connection-terminated' };
+
+export class Execution implements ExecutionContext {
+  readonly port: ExecutionPort;
+  readonly isHead: boolean;
+  readonly onLog: ByteSink;
+  readonly outflow = new Outflow();
+  readonly news: News;
+  readonly responseAllowance: Allowance;
+  readonly heldAllowance: Allowance;
+  readonly request: IncomingRequest;
+  readonly outparam: ResponseOutparam;
+
+  constructor({ port, head, bodyBytesMax, onTooLarge, onLog }: ExecutionOptions) {
+    this.port = port;
+    this.isHead = head.method === 'HEAD';
+    this.onLog = onLog;
+    this.news = new FlowingNews(port.news, this.outflow);
+    this.responseAllowance = new Allowance(bodyBytesMax, onTooLarge);
+    this.heldAllowance = new Allowance(Math.min(bodyBytesMax, HELD_BYTES_MAX), onTooLarge);
+    this.request = new IncomingRequest(head, port.requestBody, this.news);
+    this.outparam = new ResponseOutparam(port);
+  }
+
+  get answered(): Answered {
+    const set = this.outparam.value;
+    if (!set) return { tag: 'none' };
+    if (set.tag === 'err') return { tag: 'err', error: set.val };
+    const { status, outlet } = set.val;
+    return { tag: 'ok', status, bodyBytes: outlet?.writtenBytes ?? 0, failure: outlet?.failure };
+  }
+
+  /**
+   * To be called once the guest has returned: ends the bodies that it has left unfinished, and waits until what is
+   * held of its response has been taken. Throws, or rejects, when the execution is stopped meanwhile.
+   */
+  end(): Answered | Promise<Answered> {
+    const set = this.outparam.value;
+    const outlet = set?.tag === 'ok' ? set.val.outlet : undefined;
+    if (outlet?.state === 'open') outlet.abort(UNFINISHED);
+    this.outflow.abort(UNFINISHED, outlet);
+    const taken = byNews(() => this.outflow.isEmpty);
+    this.outflow.pour();
+    return whenReady(this.news, taken, () => this.answered);
+  }
+
+  /** To be called when the guest trapped or was stopped: ends every body that is not complete. */
+  abandon(error: ErrorCodeCase = UNFINISHED): void {
+    this.outflow.abort(error);
+  }
+}
