@@ -105,7 +105,7 @@ export function replay(planned: Planned, trace: Replayable, seed: number, onStep
   const { platform: name, pricing, scenario } = planned;
   const { freeTier, seriesUs } = scenario;
   const { platform, ...rest } = prepare(name, pricing, scenario, trace, seed);
-  keepLayouts(name, () => prepare(name, pricing, scenario, trace, seed).platform, pricing);
+  keepLayouts(name);
   const expected = isStream(trace) ? trace.expected : trace.count;
   const extras = planExtras(scenario, trace);
   let series: SeriesMeter | null = null;

@@ -1,7 +1,6 @@
 /** Traces that come piece by piece, samples that are not kept, and replays that are stopped. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Interval, meanInterval } from '../simulator/kernel/interval.ts';
 import { describeSample } from '../simulator/kernel/quantiles.ts';
 import { RandomStream } from '../simulator/kernel/random.ts';
 import { Sample } from '../simulator/kernel/sample.ts';
@@ -17,6 +16,7 @@ import { syntheticTrace } from '../simulator/traces/synthetic.ts';
 import { isStream, type Trace } from '../simulator/traces/trace.ts';
 import { parseWorkload } from '../simulator/traces/workload.ts';
 import { inMemory, workloadStream } from '../simulator/traces/workload-stream.ts';
+import { batchMeans } from './queue-kit.ts';
 
 const SERVICE = parseServiceTime('exponential:120ms');
 const streamOf = (text: string, memoryMb: number | null = null) =>
@@ -110,11 +110,6 @@ describe('a stream', () => {
 describe('a sample', () => {
   const value = fc.oneof(fc.constant(0), fc.nat(300_000), fc.nat({ max: 2 ** 30 }), fc.nat({ max: 2 ** 40 }));
   const values = fc.array(value, { minLength: 30, maxLength: 400 });
-  const batchMeans = (list: readonly number[], batches: number): Interval => {
-    const size = Math.floor(list.length / batches);
-    const batchOf = (batch: number): readonly number[] => list.slice(batch * size, (batch + 1) * size);
-    return meanInterval(Array.from({ length: batches }, (_, batch) => meanInterval(batchOf(batch)).mean));
-  };
   const sampleOf = (list: readonly number[], exactMax: number): Sample => {
     const sample = new Sample(10, exactMax);
     for (const value of list) sample.add(value);
