@@ -58,6 +58,8 @@ export class Executor {
   readonly #pool: WorkerPool;
   readonly #ledger: Ledger;
   readonly #settings: SettingsStore;
+  #underWay = 0;
+  #whenIdle: (() => void) | undefined;
 
   constructor(parts: {
     readonly registry: Registry;
@@ -79,6 +81,24 @@ export class Executor {
    * @throws ExecutionError when the guest failed, CodedError when the request was refused.
    */
   async execute(functionName: string, exchange: Exchange, caller: Caller): Promise<number> {
+    this.#underWay++;
+    try {
+      return await this.#execute(functionName, exchange, caller);
+    } finally {
+      this.#underWay--;
+      if (this.#underWay === 0) this.#whenIdle?.();
+    }
+  }
+
+  /** Resolves once nothing is under way: a run may go on after its response has left. */
+  async idle(): Promise<void> {
+    if (this.#underWay === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#whenIdle = resolve;
+    });
+  }
+
+  async #execute(functionName: string, exchange: Exchange, caller: Caller): Promise<number> {
     const arrivedMs = performance.now();
     const { version } = this.#registry.get(functionName);
     const limits = this.#settings.limits(functionName);

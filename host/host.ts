@@ -61,7 +61,7 @@ export class Host {
     this.#planner = parts.planner;
     this.registry = parts.registry;
     this.settings = parts.settings;
-    this.ledger = new Ledger(parts.database);
+    this.ledger = new Ledger(parts.database, () => this.#pool.hasBacklog);
     this.#retention = new Retention(this.ledger, config.retentionDays, world);
     this.#cache = new ModuleCache({
       store: parts.store,

@@ -34,6 +34,10 @@ const RECORD_COLUMNS = RECORD_KEYS.join(', ');
 /** Ids that are looked at before other work gets its turn on the thread, however few of them the filter lets pass. */
 const SPAN_IDS = 2_000;
 
+/** Entries that share a commit at most, and how long the first of them waits for others. */
+const GROUP_MAX = 64;
+const GROUP_MS = 0.5;
+
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function insertion(database: HostDatabase) {
@@ -45,10 +49,15 @@ function insertion(database: HostDatabase) {
 export class Ledger {
   readonly #database: HostDatabase;
   readonly #insert: ReturnType<typeof insertion>;
+  readonly #expectsMore: () => boolean;
   #pending: Pending[] = [];
+  /** When the oldest of them came, by `performance.now()`. */
+  #pendingSinceMs = 0;
   #nextId: number;
 
-  constructor(database: HostDatabase) {
+  /** @param expectsMore whether other entries are about to come, for which it pays to wait a moment. */
+  constructor(database: HostDatabase, expectsMore: () => boolean = () => false) {
+    this.#expectsMore = expectsMore;
     this.#database = database;
     this.#insert = insertion(database);
     this.#nextId = this.#lastId() + 1;
@@ -60,14 +69,23 @@ export class Ledger {
   }
 
   /**
-   * Resolves with the entry's id once it is committed; entries of one turn of the event loop share a commit.
+   * Resolves with the entry's id once it is committed. Entries of one turn of the event loop share a commit, and while
+   * more are about to come those of half a millisecond: a commit costs as much as several entries.
    * @param id one that was reserved; a new one when absent.
    */
   append(record: ExecutionRecord, log: string, id = this.reserveId()): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#pending.push({ id, record, log, resolve, reject });
-      if (this.#pending.length === 1) setImmediate(() => this.flush());
+      if (this.#pending.length > 1) return;
+      this.#pendingSinceMs = performance.now();
+      setImmediate(() => this.#flushSoon());
     });
+  }
+
+  #flushSoon(): void {
+    const isFull = this.#pending.length >= GROUP_MAX || performance.now() - this.#pendingSinceMs >= GROUP_MS;
+    if (!isFull && this.#pending.length > 0 && this.#expectsMore()) setImmediate(() => this.#flushSoon());
+    else this.flush();
   }
 
   /** Commits what is pending now. */

@@ -73,14 +73,28 @@ export class Listener {
   #begin(outgoing: ServerResponse): void {
     const { socket } = outgoing.req;
     this.#open.add(outgoing);
-    const answering = this.#answering.get(socket) ?? new Set();
-    this.#answering.set(socket, answering.add(outgoing));
+    const answering = this.#answering.get(socket) ?? this.#watch(socket);
+    answering.add(outgoing);
     if (this.#ending) outgoing.shouldKeepAlive = false;
     outgoing.once('close', () => {
       this.#open.delete(outgoing);
       answering.delete(outgoing);
       if (this.#open.size === 0) this.#whenEnded?.();
     });
+  }
+
+  /** When a connection ends, Node tells the response that has it; those that wait behind that one are told here. */
+  #watch(socket: Socket): Set<ServerResponse> {
+    const answering = new Set<ServerResponse>();
+    this.#answering.set(socket, answering);
+    socket.once('close', () => {
+      for (const outgoing of answering) {
+        if (outgoing.socket) continue;
+        outgoing.destroy();
+        outgoing.emit('close');
+      }
+    });
+    return answering;
   }
 
   /** Answers bytes that are no request, after the responses to whole requests that came before them. */

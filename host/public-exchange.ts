@@ -31,7 +31,8 @@ export class PublicExchange implements Exchange, RunEvents {
     this.#feed = new RequestFeed(incoming, outgoing, requestBytesMax);
     this.#relay = new ResponseRelay(outgoing, nextId);
     outgoing.once('close', () => {
-      if (!outgoing.writableFinished) this.#gone.abort();
+      // A response that was broken off for the guest's sake is not the client's doing.
+      if (!outgoing.writableFinished && !this.#relay.isAborted) this.#gone.abort();
     });
   }
 

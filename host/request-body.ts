@@ -2,8 +2,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CodedError } from '../metering/errors.ts';
 
-const hasBody = ({ headers }: IncomingMessage): boolean =>
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+/** HTTP/1.0 knows no informational responses (RFC 9110, 10.1.1). */
+export const isContinueExpected = ({ headers, httpVersion }: IncomingMessage): boolean =>
+  headers.expect !== undefined && httpVersion !== '1.0';
 
 /**
  * @param what names the body in the message, for example `a request body`.
@@ -22,7 +26,7 @@ export async function readBody(
   const declared = Number(incoming.headers['content-length'] ?? 0);
   if (declared > bytesMax) throw tooLarge(`${declared}`);
   if (!hasBody(incoming)) return new Uint8Array();
-  if (incoming.headers.expect !== undefined) outgoing.writeContinue();
+  if (isContinueExpected(incoming)) outgoing.writeContinue();
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   try {

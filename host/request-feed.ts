@@ -5,10 +5,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CodedError } from '../metering/errors.ts';
 import { WINDOW_BYTES } from './body-window.ts';
+import { hasBody, isContinueExpected } from './request-body.ts';
 import type { RunControl } from './threads/run-events.ts';
-
-const hasBody = ({ headers }: IncomingMessage): boolean =>
-  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 
 /** Bodies up to this size are worth a moment's patience: a run that finds its body whole never has to wait for it. */
 const SMALL_BYTES = 65_536;
@@ -38,7 +36,7 @@ export class RequestFeed {
     }
     const declared = Number(incoming.headers['content-length'] ?? 0);
     if (declared > bytesMax) throw this.#tooLarge(`${declared}`);
-    if (incoming.headers.expect !== undefined) outgoing.writeContinue();
+    if (isContinueExpected(incoming)) outgoing.writeContinue();
     incoming.on('data', (chunk: Uint8Array) => this.#add(chunk));
     incoming.on('end', () => this.#end());
     incoming.on('error', () => undefined);

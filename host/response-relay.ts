@@ -20,7 +20,8 @@ export class ResponseRelay {
   #held: Buffer[] = [];
   #heldBytes = 0;
   #trailers: WireHeaders | undefined;
-  #isAborted = false;
+  /** Whether the guest's response will never be whole. */
+  isAborted = false;
   /** Whether the head has left. */
   isStreaming = false;
   #control: RunControl | undefined;
@@ -70,7 +71,7 @@ export class ResponseRelay {
   }
 
   abort(): void {
-    this.#isAborted = true;
+    this.isAborted = true;
     if (this.isStreaming) this.#outgoing.destroy();
   }
 
@@ -80,7 +81,7 @@ export class ResponseRelay {
       this.#finish();
       return;
     }
-    if (this.#isAborted || !this.#head || this.#outgoing.destroyed) return;
+    if (this.isAborted || !this.#head || this.#outgoing.destroyed) return;
     this.executionId = this.#nextId();
     this.#begin(this.#head, this.executionId);
   }
@@ -96,11 +97,14 @@ export class ResponseRelay {
       this.#begin(this.#head, executionId);
       return;
     }
-    const body = this.#isBodiless ? undefined : wholeOf(this.#held);
-    const headers = sentHeaders(this.#outgoing.req.method, this.#head, this.#heldBytes, executionId);
+    const headers = sentHeaders(this.#outgoing.req, this.#head, this.#heldBytes, executionId);
     this.isStreaming = true;
     this.#outgoing.writeHead(this.#head.status, headers);
-    this.#outgoing.end(body);
+    if (this.#isBodiless) this.#outgoing.end();
+    // Node puts the head and a short text into one write to the socket, but not the head and bytes.
+    else if (this.#heldBytes <= SHORT_BYTES)
+      this.#outgoing.end(wholeOf(this.#held).toString('latin1'), 'latin1');
+    else this.#outgoing.end(wholeOf(this.#held));
   }
 
   get #isBodiless(): boolean {
@@ -111,7 +115,7 @@ export class ResponseRelay {
     const isWhole = this.#trailers !== undefined && this.#trailers.length === 0;
     const known = isWhole ? this.#heldBytes : undefined;
     this.isStreaming = true;
-    this.#outgoing.writeHead(head.status, sentHeaders(this.#outgoing.req.method, head, known, executionId));
+    this.#outgoing.writeHead(head.status, sentHeaders(this.#outgoing.req, head, known, executionId));
     this.#outgoing.on('drain', () => this.#drained());
     if (this.#held.length === 0 && !this.#trailers) this.#outgoing.flushHeaders();
     for (const chunk of this.#held.splice(0)) this.#send(chunk);
@@ -143,6 +147,9 @@ export class ResponseRelay {
     this.#outgoing.end();
   }
 }
+
+/** Bodies that are cheaper to copy than to write apart. */
+const SHORT_BYTES = 16_384;
 
 const wholeOf = (chunks: readonly Buffer[]): Buffer =>
   chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);

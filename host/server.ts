@@ -66,7 +66,7 @@ export async function startHost(config: HostConfig, world: HostSurroundings): Pr
     host.beginDraining();
     const ended = await endsWithin(
       config.drainTimeoutMs,
-      Promise.all([publicListener.drained(), adminListener.drained()]),
+      Promise.all([publicListener.drained(), adminListener.drained()]).then(() => host.executor.idle()),
     );
     await close();
     return ended;

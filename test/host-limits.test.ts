@@ -1,26 +1,13 @@
 /** Guests that pass a limit through a whole host: they end, and their threads live on. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { planDirect } from '../host/component/direct-plan.ts';
 import { guardModule } from '../host/component/guard-module.ts';
-import { importMemory, type MemoryType } from '../host/component/import-memory.ts';
 import { limitMemory } from '../host/component/limit-memory.ts';
-import { makePlan } from '../host/component/plan.ts';
-import { hostConfig } from '../host/config.ts';
-import { effectiveSettings } from '../host/function-settings.ts';
-import { NestedCalls } from '../host/nested-calls.ts';
-import { OutboundAccess, systemResolver } from '../host/outbound-access.ts';
-import { OutboundPolicy } from '../host/outbound-policy.ts';
-import { runLimits } from '../host/run-limits.ts';
-import { WorkerPool } from '../host/threads/pool.ts';
 import { example as guest } from './host-guests.ts';
-import { closeAll, closeLater, errorOf, signalled, TestHost, upstream } from './host-kit.ts';
+import { closeAll, errorOf, signalled, TestHost, upstream } from './host-kit.ts';
 import { fromText, type GuestExports } from './instrument-kit.ts';
-import { runEvents } from './run-kit.ts';
+import { MEMORY_BYTES, MEMORY_MB, openPool, orderOf, withoutChecks } from './pool-kit.ts';
 
 afterEach(closeAll);
-
-const MEMORY_MB = 64;
-const MEMORY_BYTES = MEMORY_MB * 1_048_576;
 
 describe('a guest that does not return', () => {
   it('ends with its time limit in a thread that lives on, and its record tells what it used', async () => {
@@ -107,43 +94,12 @@ describe('a guest without checks', () => {
   });
 
   it('is stopped with its thread', async () => {
-    const burn = await guest('burn');
-    const { plan } = await makePlan(burn, MEMORY_BYTES);
-    const planned = planDirect(burn, plan.exports[0] as string);
-    if ('unfit' in planned) throw new Error(planned.unfit);
-    const modules: Record<string, WebAssembly.Module> = {};
-    const memories: Record<string, MemoryType> = {};
-    for (const [index, bytes] of planned.modules.entries()) {
-      const name = plan.modules[index] as string;
-      const imported = importMemory(bytes);
-      if (imported) memories[name] = { ...imported.memory, pagesMax: MEMORY_BYTES / 65_536 };
-      modules[name] = await WebAssembly.compile(imported?.bytes ?? new Uint8Array(bytes));
-    }
-    const pool = new WorkerPool({
-      workers: 1,
-      queueLimit: 1,
-      nestedCalls: new NestedCalls(),
-      isKept: () => true,
-    });
-    closeLater(() => pool.close());
-    const unguarded = { ...plan, deadlines: 'thread' as const, guards: {} };
-    const sizes = { memoryBytesMax: MEMORY_BYTES, codeBytes: 0 };
-    const component = { plan: unguarded, modules, memories, key: 'burn', script: '', ...sizes };
-    const request = {
-      method: 'GET',
-      scheme: 'http',
-      authority: 'localhost',
-      pathWithQuery: '/spin',
-      headers: [],
-    } as const;
-    const settings = effectiveSettings({ timeLimitMs: 300, memoryMb: MEMORY_MB }, hostConfig({}));
-    const limits = runLimits(settings, new OutboundAccess(new OutboundPolicy([]), systemResolver));
-    const order = { functionName: 'burn', request, limits, level: 0, events: runEvents() };
-    const spinning = pool.run(component, order);
+    const pool = openPool(1);
+    const burn = await withoutChecks('burn');
+    const spinning = pool.run(burn, orderOf('burn', '/spin', 300));
     const result = await spinning;
     expect(result).toMatchObject({ outcome: 'time-limit', memoryBytesPeak: MEMORY_BYTES });
     // On the thread that has taken the place of the one that went.
-    const fib = { ...order, request: { ...request, pathWithQuery: '/fib/10' } };
-    expect(await pool.run(component, fib)).toMatchObject({ outcome: 'ok' });
+    expect(await pool.run(burn, orderOf('burn', '/fib/10'))).toMatchObject({ outcome: 'ok' });
   });
 });

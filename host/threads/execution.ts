@@ -40,17 +40,17 @@ export class Execution implements RunControl {
   #isDone = false;
 
   constructor(slot: SharedSlot, order: ExecutionOrder, onDone: (result: RunResult) => void) {
-    const { words, inBytes, outBytes } = slot;
+    const { words, inRing, outRing } = slot;
     slot.clear();
     this.slot = slot;
     this.order = order;
     this.#onDone = onDone;
     this.#sender = new FrameSender(
-      inBytes,
+      inRing,
       { words, headAt: IN_HEAD, tailAt: IN_TAIL },
       { onSent: () => this.thread?.ring(), onFull: () => slot.wantInSpace() },
     );
-    this.#reader = new MessageReader(outBytes, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
+    this.#reader = new MessageReader(outRing, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
     this.#outbound = new OutboundStreams(this.#sender, order.sendOutbound, order.limits.outboundRequestsMax);
   }
 
@@ -124,8 +124,12 @@ export class Execution implements RunControl {
     else this.#pauseAtMs ??= performance.now() + PAUSE_MS;
   }
 
-  /** Looks whether the guest has gone on for so long that what it has answered should leave without the rest. */
+  /**
+   * Takes in what a guest that computes has written without a word, and looks whether it has gone on for so long that
+   * what it has answered should leave without the rest.
+   */
   look(nowMs: number): void {
+    if (this.slot.state === SLOT_STATE.running) this.receive();
     if (this.#pauseAtMs !== undefined && nowMs >= this.#pauseAtMs) {
       this.receive();
       if (!this.#isDone) this.#pause();

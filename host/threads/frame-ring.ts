@@ -2,7 +2,7 @@
  * A ring of frames in shared memory, for one writer and one reader on different threads. A frame has a type, the
  * number of a stream and bytes; what they mean is none of its business. Neither side ever waits here.
  */
-import { RING_BYTES } from './shared-slot.ts';
+import { RING_BYTES, type Ring } from './shared-slot.ts';
 
 const HEADER_BYTES = 8;
 const MASK = RING_BYTES - 1;
@@ -36,9 +36,9 @@ export class FrameWriter {
   readonly #at: RingWords;
   #head = 0;
 
-  constructor(ring: Buffer, at: RingWords) {
-    this.#ring = ring;
-    this.#view = new Int32Array(ring.buffer, ring.byteOffset, RING_BYTES / 4);
+  constructor({ bytes, view }: Ring, at: RingWords) {
+    this.#ring = bytes;
+    this.#view = view;
     this.#at = at;
   }
 
@@ -90,9 +90,9 @@ export class FrameReader {
   readonly #at: RingWords;
   #tail = 0;
 
-  constructor(ring: Buffer, at: RingWords) {
-    this.#ring = ring;
-    this.#view = new Int32Array(ring.buffer, ring.byteOffset, RING_BYTES / 4);
+  constructor({ bytes, view }: Ring, at: RingWords) {
+    this.#ring = bytes;
+    this.#view = view;
     this.#at = at;
   }
 

@@ -1,5 +1,6 @@
 /** Messages from the serving thread to a worker, which keep their order while there is no room for them. */
 import { FrameWriter, type RingWords } from './frame-ring.ts';
+import type { Ring } from './shared-slot.ts';
 
 /** A message, or the rest of one, that found no room in the ring. */
 interface Unsent {
@@ -24,7 +25,7 @@ export class FrameSender {
   readonly #events: SenderEvents;
   readonly #unsent: Unsent[] = [];
 
-  constructor(ring: Buffer, at: RingWords, events: SenderEvents) {
+  constructor(ring: Ring, at: RingWords, events: SenderEvents) {
     this.#writer = new FrameWriter(ring, at);
     this.#events = events;
   }

@@ -4,6 +4,7 @@
  */
 import { type StopReason, stopNumber } from '../component/limit-cells.ts';
 import type { Execution } from './execution.ts';
+import { SLOT_STATE } from './shared-slot.ts';
 import type { GuestThread } from './thread.ts';
 
 /** How often running executions are looked at: a limit is passed by no more than this before it is noticed. */
@@ -30,7 +31,9 @@ export class LimitWatch {
     const { startedMs } = execution;
     if (startedMs === 0) return;
     if (nowMs >= execution.giveUpAtMs) {
-      void this.#end(thread, execution);
+      // Its thread gets to it once another's guest lets it: that one is held to limits of its own, and not to blame.
+      if (isBehindOther(thread, execution)) execution.giveUpAtMs = nowMs + STOP_GRACE_MS;
+      else void this.#end(thread, execution);
       return;
     }
     if (execution.stopped) return;
@@ -64,6 +67,11 @@ export class LimitWatch {
     const cpuUs = await thread.cpuUsOf(execution).catch(() => undefined);
     if (thread.executions.has(execution)) this.#giveUp(thread, execution, cpuUs);
   }
+}
+
+/** Whether it waits on a thread that another execution keeps busy. */
+function isBehindOther({ load }: GuestThread, { slot }: Execution): boolean {
+  return slot.state === SLOT_STATE.parked && load.running + load.blocked > 0;
 }
 
 /** What a caller is told of a guest that was stopped. */

@@ -1,6 +1,7 @@
 /** The messages that come through a ring, whole again where they came in pieces. Knows only which frames are bodies. */
 import { type Frame, FrameReader, type RingWords } from './frame-ring.ts';
 import { FRAME } from './frames.ts';
+import type { Ring } from './shared-slot.ts';
 
 /** A message; its bytes may be overwritten after the next call of `next`. */
 export type Message = Pick<Frame, 'type' | 'stream' | 'bytes'>;
@@ -9,7 +10,7 @@ export class MessageReader {
   readonly #reader: FrameReader;
   readonly #parts: Buffer[] = [];
 
-  constructor(ring: Buffer, at: RingWords) {
+  constructor(ring: Ring, at: RingWords) {
     this.#reader = new FrameReader(ring, at);
   }
 

@@ -4,6 +4,7 @@
  */
 import { NESTED_LEVELS_MAX } from '../nested-calls.ts';
 import type { Execution } from './execution.ts';
+import { SLOT_STATE } from './shared-slot.ts';
 import type { GuestThread } from './thread.ts';
 import type { Waiting } from './waiting-requests.ts';
 
@@ -48,6 +49,12 @@ export class Placement {
     let count = 0;
     for (const { load } of this.#threads) if (load.running + load.queued > 0) count++;
     return count;
+  }
+
+  /** Whether short runs wait in a thread behind others, so that some will end within moments. */
+  get hasBacklog(): boolean {
+    for (const { load } of this.#threads) if (load.queued > 0) return true;
+    return false;
   }
 
   /** Whether nothing is under way, and no thread is left over. */
@@ -127,12 +134,12 @@ export class Placement {
     for (const execution of [...thread.executions]) this.#takeBack(execution);
   }
 
-  /** Moves what waits behind a run to threads that have nothing to do. */
+  /** Moves what waits behind a run to threads that have nothing to do but wait. */
   rebalance(): void {
     for (const thread of this.#threads) {
-      if (!thread.isReady || thread.executions.size > 0) continue;
-      const execution = this.#homeless.values().next().value ?? this.#queuedElsewhere();
-      if (!execution) return;
+      if (!thread.isReady || !isWaiting(thread)) continue;
+      const execution = this.#homelessFor(thread) ?? this.#queuedElsewhere();
+      if (!execution) continue;
       this.#homeless.delete(execution);
       thread.learn(execution.order.compiled, execution.order.component);
       thread.push(execution);
@@ -160,9 +167,16 @@ export class Placement {
     return idle.slice(0, Math.max(0, this.#threads.size - this.#workers));
   }
 
+  #homelessFor({ executions }: GuestThread): Execution | undefined {
+    for (const execution of this.#homeless)
+      if (executions.size === 0 || !execution.order.isExclusive) return execution;
+    return undefined;
+  }
+
+  /** Something that another thread would begin only after a run. */
   #queuedElsewhere(): Execution | undefined {
     for (const thread of this.#threads) {
-      if (thread.executions.size < 2) continue;
+      if (thread.executions.size < 2 || thread.load.running + thread.load.blocked === 0) continue;
       for (const execution of thread.executions) {
         if (execution.startedMs !== 0 || !this.#takeBack(execution)) continue;
         thread.isStuck = true;
@@ -189,6 +203,13 @@ export class Placement {
       if (order.isExclusive || !this.#isShort(order.functionName)) return false;
     return true;
   }
+}
+
+/** Whether all that is on it waits, and may share it with others. */
+function isWaiting({ executions }: GuestThread): boolean {
+  for (const { slot, order } of executions)
+    if (slot.state !== SLOT_STATE.parked || order.isExclusive) return false;
+  return true;
 }
 
 function holdsExclusive({ executions }: GuestThread): boolean {

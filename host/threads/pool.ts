@@ -100,6 +100,11 @@ export class WorkerPool {
     });
   }
 
+  /** Whether runs are about to end within moments. */
+  get hasBacklog(): boolean {
+    return this.#placement.hasBacklog;
+  }
+
   /** Makes every thread forget a component. */
   unload(key: string): void {
     const id = this.#components.get(key);
@@ -113,7 +118,13 @@ export class WorkerPool {
     this.#closed = true;
     clearInterval(this.#timer);
     this.#waiting.refuseWhere(stopping);
-    await this.#crew.close(STOPPED);
+    const closed = this.#crew.close(STOPPED);
+    // What was taken back from the threads has nowhere to go any more.
+    for (const execution of this.#placement.overdue(() => true)) {
+      const { code, message } = stopping();
+      execution.end({ outcome: 'rejected', error: { code, message } });
+    }
+    await closed;
   }
 
   #admit({ functionName, level, limits, signal }: RunOrder): void {

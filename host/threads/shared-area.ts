@@ -4,25 +4,28 @@
  */
 import { SharedSlot, SLOT_BYTES, SLOT_STATE, SLOTS_MAX } from './shared-slot.ts';
 
-/** Words before the slots: whether the serving thread wants a message, and which slots have news for it. */
+/** Words before the slots: whether the serving thread wants a message, and a bit for each slot that has news for it. */
 const ARMED = 0;
-const NEWS_HEAD = 1;
-const NEWS_RING = 16;
-/** More than there are slots, and each is in it once at most, so that it is never full. */
-const NEWS_ENTRIES = 1_024;
-const AREA_HEADER_BYTES = (NEWS_RING + NEWS_ENTRIES) * 4;
+const NEWS = 1;
+const BITS = 32;
+const NEWS_WORDS = SLOTS_MAX / BITS;
+/** So many that the slots begin at a place where numbers of eight bytes may lie. */
+const AREA_WORDS = 32;
+const AREA_HEADER_BYTES = AREA_WORDS * 4;
 
 /** All slots and the news of them for the serving thread. */
 export class SharedArea {
   readonly memory: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #slots: (SharedSlot | undefined)[] = [];
-  #newsTail = 0;
+  /** Word of the news that was looked at last, and what of it is still to be told. */
+  #at = 0;
+  #taken = 0;
 
   /** @param memory an area that another thread has made; without it, a new one. Its pages cost nothing until used. */
   constructor(memory = new SharedArrayBuffer(AREA_HEADER_BYTES + SLOTS_MAX * SLOT_BYTES)) {
     this.memory = memory;
-    this.#words = new Int32Array(memory, 0, NEWS_RING + NEWS_ENTRIES);
+    this.#words = new Int32Array(memory, 0, AREA_WORDS);
   }
 
   slot(index: number): SharedSlot {
@@ -46,10 +49,8 @@ export class SharedArea {
     return this.#disarm();
   }
 
-  #addNews(slot: SharedSlot): void {
-    if (!slot.markNews()) return;
-    const at = Atomics.add(this.#words, NEWS_HEAD, 1) & (NEWS_ENTRIES - 1);
-    Atomics.store(this.#words, NEWS_RING + at, slot.index + 1);
+  #addNews({ index }: SharedSlot): void {
+    Atomics.or(this.#words, NEWS + Math.floor(index / BITS), 1 << (index % BITS));
   }
 
   #disarm(): boolean {
@@ -65,13 +66,16 @@ export class SharedArea {
     return this.#takeNews();
   }
 
+  /** In turn, so that no slot waits for long however often others have news. */
   #takeNews(): SharedSlot | undefined {
-    const at = NEWS_RING + (this.#newsTail & (NEWS_ENTRIES - 1));
-    const found = Atomics.exchange(this.#words, at, 0);
-    if (found === 0) return undefined;
-    this.#newsTail++;
-    const slot = this.slot(found - 1);
-    slot.unmarkNews();
-    return slot;
+    for (let looked = 0; this.#taken === 0; looked++) {
+      if (looked === NEWS_WORDS) return undefined;
+      this.#at = (this.#at + 1) % NEWS_WORDS;
+      if (Atomics.load(this.#words, NEWS + this.#at) !== 0)
+        this.#taken = Atomics.exchange(this.#words, NEWS + this.#at, 0);
+    }
+    const lowest = this.#taken & -this.#taken;
+    this.#taken ^= lowest;
+    return this.slot(this.#at * BITS + BITS - 1 - Math.clz32(lowest));
   }
 }

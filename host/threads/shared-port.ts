@@ -62,11 +62,11 @@ export class SharedPort implements ExecutionPort, FramePoster {
 
   /** @param newsFor makes the way of waiting, which is the thread's business. */
   constructor(slot: SharedSlot, thread: PortThread, newsFor: (port: SharedPort) => News) {
-    const { words, inBytes, outBytes } = slot;
+    const { words, inRing, outRing } = slot;
     this.slot = slot;
     this.#thread = thread;
-    this.#reader = new MessageReader(inBytes, { words, headAt: IN_HEAD, tailAt: IN_TAIL });
-    this.#writer = new FrameWriter(outBytes, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
+    this.#reader = new MessageReader(inRing, { words, headAt: IN_HEAD, tailAt: IN_TAIL });
+    this.#writer = new FrameWriter(outRing, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
     this.requestBody = new FramedSource((type, text) => this.#tell(type, 0, text));
     this.#response = new FramedSink(this, 0);
     this.news = newsFor(this);
@@ -104,7 +104,11 @@ export class SharedPort implements ExecutionPort, FramePoster {
 
   send(head: OutboundHead): OutboundCall {
     const stream = ++this.#lastStream;
-    const source = new FramedSource((type, text) => this.#tell(type, stream, text));
+    const source = new FramedSource((type, text) => {
+      // Without an answer to read, the request is over.
+      if (type === FRAME.cancel) body.isClosed = true;
+      this.#tell(type, stream, text);
+    });
     const sendHead = (bodyBytes: number | undefined): void => {
       this.postText(FRAME.send, stream, outboundText({ ...head, bodyBytes: head.bodyBytes ?? bodyBytes }));
       this.announce();
@@ -116,6 +120,7 @@ export class SharedPort implements ExecutionPort, FramePoster {
     const call: FramedCall = new FramedCall(body, source, () => {
       if (!this.#calls.delete(stream)) return;
       body.begin();
+      body.isClosed = true;
       this.#tell(FRAME.cancel, stream, '');
     });
     this.#calls.set(stream, call);

@@ -35,10 +35,9 @@ export const IN_TAIL = 2;
 export const OUT_HEAD = 3;
 export const OUT_TAIL = 4;
 const STOP = 5;
-const HAS_NEWS = 6;
-const IN_WANTED = 7;
-const OUT_WANTED = 8;
-const OUTCOME = 9;
+const IN_WANTED = 6;
+const OUT_WANTED = 7;
+const OUTCOME = 8;
 const SLOT_WORDS = 16;
 /** Numbers of a slot, after its words. */
 export const USED = {
@@ -56,21 +55,32 @@ const USED_NUMBERS = 8;
 const SLOT_HEADER_BYTES = SLOT_WORDS * 4 + USED_NUMBERS * 8;
 export const SLOT_BYTES = SLOT_HEADER_BYTES + 2 * RING_BYTES;
 
+/** The memory of a ring, looked at in two ways; made once, since such views are dear to make. */
+export class Ring {
+  readonly bytes: Buffer;
+  readonly view: Int32Array;
+
+  constructor(memory: ArrayBufferLike, at = 0) {
+    this.bytes = Buffer.from(memory as ArrayBuffer, at, RING_BYTES);
+    this.view = new Int32Array(memory, at, RING_BYTES / 4);
+  }
+}
+
 /** One slot, as both sides see it. */
 export class SharedSlot {
   readonly index: number;
   readonly words: Int32Array;
   readonly used: Float64Array;
-  readonly inBytes: Buffer;
-  readonly outBytes: Buffer;
+  readonly inRing: Ring;
+  readonly outRing: Ring;
 
   /** @param at where its bytes begin in the memory. */
   constructor(memory: SharedArrayBuffer, at: number, index: number) {
     this.index = index;
     this.words = new Int32Array(memory, at, SLOT_WORDS);
     this.used = new Float64Array(memory, at + SLOT_WORDS * 4, USED_NUMBERS);
-    this.inBytes = Buffer.from(memory, at + SLOT_HEADER_BYTES, RING_BYTES);
-    this.outBytes = Buffer.from(memory, at + SLOT_HEADER_BYTES + RING_BYTES, RING_BYTES);
+    this.inRing = new Ring(memory, at + SLOT_HEADER_BYTES);
+    this.outRing = new Ring(memory, at + SLOT_HEADER_BYTES + RING_BYTES);
   }
 
   get state(): SlotState {
@@ -140,14 +150,5 @@ export class SharedSlot {
 
   takeOutWanted(): boolean {
     return Atomics.exchange(this.words, OUT_WANTED, 0) === 1;
-  }
-
-  /** @returns whether it had none before. */
-  markNews(): boolean {
-    return Atomics.exchange(this.words, HAS_NEWS, 1) === 0;
-  }
-
-  unmarkNews(): void {
-    Atomics.store(this.words, HAS_NEWS, 0);
   }
 }

@@ -35,8 +35,8 @@ interface Parked {
 
 /** How long a thread without work sleeps before it lets its event loop turn and waits there. */
 const SHORT_SLEEP_MS = 20;
-/** Executions after which the event loop turns: what the collector has found is let go only there. */
-const LOOP_EXECUTIONS = 64;
+/** Times that a guest went on after which the event loop turns: what the collector has found is let go only there. */
+const LOOP_TURNS = 64;
 
 class GuestThread {
   readonly #area: SharedArea;
@@ -50,7 +50,8 @@ class GuestThread {
   #isRunning = false;
   /** Whose guest was the last to be entered. */
   #turn: SharedPort | undefined;
-  #executionsSinceLoop = 0;
+  #turnsSinceLoop = 0;
+  #resumesFirst = false;
   #wake: (() => void) | undefined;
 
   constructor({ area, bell, limits }: WorkerStart) {
@@ -72,9 +73,16 @@ class GuestThread {
   async serve(): Promise<never> {
     for (;;) {
       const seen = this.#bell.news;
-      if (this.#resumeNext() || this.#beginNext()) await this.#settled();
+      if (this.#goOn()) await this.#settled();
       else await this.#rest(seen);
     }
+  }
+
+  /** In turn, so that neither those that wait nor those that come are kept from the thread by the others. */
+  #goOn(): boolean {
+    this.#resumesFirst = !this.#resumesFirst;
+    if (this.#resumesFirst) return this.#resumeNext() || this.#beginNext();
+    return this.#beginNext() || this.#resumeNext();
   }
 
   readonly #componentOf = (id: number): LinkedComponent => {
@@ -145,6 +153,7 @@ class GuestThread {
       if (port.receive() === 0 && port.slot.stopReason === 0 && untilMs > nowMs) continue;
       this.#parked.delete(parked);
       this.#isRunning = true;
+      this.#turnsSinceLoop++;
       resume();
       return true;
     }
@@ -157,7 +166,7 @@ class GuestThread {
       // Otherwise the serving thread has taken it back.
       if (!slot.claim(entry.generation, SLOT_STATE.running)) continue;
       this.#isRunning = true;
-      this.#executionsSinceLoop++;
+      this.#turnsSinceLoop++;
       this.#begin(slot);
       return true;
     }
@@ -180,11 +189,11 @@ class GuestThread {
   /** Lets what was begun or resumed run until it waits or has ended. */
   async #settled(): Promise<void> {
     while (this.#isRunning) await undefined;
-    if (this.#executionsSinceLoop >= LOOP_EXECUTIONS) await this.#turnLoop();
+    if (this.#turnsSinceLoop >= LOOP_TURNS) await this.#turnLoop();
   }
 
   async #turnLoop(): Promise<void> {
-    this.#executionsSinceLoop = 0;
+    this.#turnsSinceLoop = 0;
     await new Promise((resolve) => setImmediate(resolve));
   }
 
