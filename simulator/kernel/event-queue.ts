@@ -77,7 +77,10 @@ export class EventQueue {
       const right = keys[child + 1] as number;
       if (left === right) {
         if ((sequences[child + 1] as number) < (sequences[child] as number)) child++;
-      } else child += +(right < left);
+      } else {
+        // Which of two is smaller cannot be guessed, and an addition needs no guess.
+        child += +(right < left);
+      }
       keys[at] = keys[child] as number;
       sequences[at] = sequences[child] as number;
       payloads[at] = payloads[child] as number;
