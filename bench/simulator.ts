@@ -1,11 +1,13 @@
 /**
  * How many requests a second the simulator replays on each platform, and SimFaaS's example against an independent run:
- * seeded synthetic traces, one warm-up, the median of several runs.
+ * seeded synthetic traces, one warm-up, the median of several runs. It is a thread's processor time that counts, which
+ * other programs disturb less than the time that passes; a plain loop beside it tells how fast the machine was.
  * Run: `node bench/simulator.ts [requests] [runs] [runs of SimFaaS's example]`.
  */
-import { arch, cpus, platform, totalmem } from 'node:os';
+import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
 import { type Interval, meanInterval } from '../simulator/kernel/interval.ts';
 import { RandomStream, replicationSeed } from '../simulator/kernel/random.ts';
+import type { SimulationResult } from '../simulator/result.ts';
 import { simulate } from '../simulator/run.ts';
 import type { ScenarioInput } from '../simulator/scenario.ts';
 import { TraceBuilder } from '../simulator/traces/builder.ts';
@@ -66,12 +68,27 @@ const SCENARIOS: readonly (readonly [title: string, trace: Trace, scenario: Scen
   ['ebb, 32 machines of 4 workers', one, { platforms: ['ebb'], instances: 32, cores: 4 }],
 ];
 
+function cpuS(work: () => void): number {
+  const before = process.threadCpuUsage();
+  work();
+  const { user, system } = process.threadCpuUsage(before);
+  return (user + system) / 1e6;
+}
+
+/** Additions of doubles into an array, each in a place that the one before decides. */
+function plainLoop(): void {
+  const sums = new Float64Array(4096);
+  let place = 1;
+  for (let step = 0; step < 60_000_000; step++) {
+    place = (Math.imul(place, 1_664_525) + 1_013_904_223) | 0;
+    sums[place & 4095] = (sums[place & 4095] as number) + 1;
+  }
+}
+
 function measure(trace: Trace, scenario: ScenarioInput): { perSecond: number; spread: number } {
   const seconds: number[] = [];
   for (let run = 0; run <= runs; run++) {
-    const startedMs = performance.now();
-    simulate(trace, scenario);
-    const tookS = (performance.now() - startedMs) / 1000;
+    const tookS = cpuS(() => simulate(trace, scenario));
     // The first run compiles; it is not counted.
     if (run > 0) seconds.push(tookS);
   }
@@ -99,9 +116,13 @@ function simFaas(seed: number, seconds: number) {
   }
   const scenario = { platforms: ['functions'], seriesS: seconds / 1_000 } as const;
   const trace = builder.finish();
-  const startedMs = performance.now();
-  const [result] = simulate(trace, scenario).platforms;
-  const perSecond = trace.count / ((performance.now() - startedMs) / 1_000);
+  let replayed: SimulationResult | undefined;
+  const perSecond =
+    trace.count /
+    cpuS(() => {
+      replayed = simulate(trace, scenario);
+    });
+  const result = replayed?.platforms[0];
   // The first twentieth warms up.
   const sumOf = (values: readonly number[] = []): number =>
     values.slice(50, 1_000).reduce((sum, value) => sum + value, 0);
@@ -121,6 +142,11 @@ print(
 );
 print(
   `Node ${process.version}, ${requests} requests, seed ${SEED}, median of ${runs} runs after one warm-up`,
+);
+cpuS(plainLoop);
+const loopS = Array.from({ length: 5 }, () => cpuS(plainLoop)).sort((a, b) => a - b);
+print(
+  `load ${loadavg()[0]?.toFixed(1)}, a plain loop of 60 M steps takes ${((loopS[2] ?? 0) * 1_000).toFixed(0)} ms`,
 );
 for (const [title, trace, scenario] of SCENARIOS) {
   const { perSecond, spread } = measure(trace, scenario);

@@ -19,27 +19,29 @@ export function roundUp(value: number, step: number): number {
   return Math.ceil(value / step) * step;
 }
 
-const FLUSH_AT = 2 ** 51;
+const CARRY_AT = 2 ** 51;
+const UPPER_UNIT = 2 ** 24;
 
 /**
- * An exact sum of non-negative integers of any size. Small addends are collected in a number, which is exact
- * below 2^53, and moved to a bigint before they could pass it.
+ * An exact sum of non-negative integers of any size: low + upper × 2^24 + high. The first two are numbers below 2^52,
+ * so that bigints, which are slow, are hardly ever needed.
  */
 export class ExactSum {
   #low = 0;
+  #upper = 0;
   #high = 0n;
 
   /** Adds an integer from 0 to 2^51. */
   add(value: number): void {
     this.#low += value;
-    if (this.#low >= FLUSH_AT) this.#flush();
+    if (this.#low >= CARRY_AT) this.#carry();
   }
 
   /** Adds a × b exactly; both non-negative safe integers. */
   addProduct(a: number, b: number): void {
     const product = a * b;
-    if (product < FLUSH_AT) this.add(product);
-    else this.#high += BigInt(a) * BigInt(b);
+    if (product < CARRY_AT) this.add(product);
+    else this.#addLarge(a, b);
   }
 
   addBig(value: bigint): void {
@@ -51,8 +53,30 @@ export class ExactSum {
     return this.#high;
   }
 
+  #addLarge(a: number, b: number): void {
+    const units = Math.floor(a / UPPER_UNIT);
+    const lower = (a - units * UPPER_UNIT) * b;
+    const upper = units * b;
+    // Rounded products that are below it are exact.
+    if (lower >= CARRY_AT || upper >= CARRY_AT) {
+      this.#high += BigInt(a) * BigInt(b);
+      return;
+    }
+    this.#upper += upper;
+    this.add(lower);
+    if (this.#upper >= CARRY_AT) this.#flush();
+  }
+
+  #carry(): void {
+    const units = Math.floor(this.#low / UPPER_UNIT);
+    this.#upper += units;
+    this.#low -= units * UPPER_UNIT;
+    if (this.#upper >= CARRY_AT) this.#flush();
+  }
+
   #flush(): void {
-    this.#high += BigInt(this.#low);
+    this.#high += BigInt(this.#upper) * BigInt(UPPER_UNIT) + BigInt(this.#low);
+    this.#upper = 0;
     this.#low = 0;
   }
 }

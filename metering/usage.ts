@@ -53,15 +53,15 @@ export class UsageMeter {
     else this.#counts.set(record.outcome, (this.#counts.get(record.outcome) ?? 0) + 1);
     if (!wasStarted(record)) return;
     const sums = this.#sums;
-    sums.queueUs.add(record.queueUs);
+    if (record.queueUs > 0) sums.queueUs.add(record.queueUs);
     sums.startupUs.add(record.startupUs);
     sums.runUs.add(record.runUs);
     sums.cpuUs.add(record.cpuUs);
     // Larger numbers than one addend may be.
     sums.fuelUsed.addProduct(record.fuelUsed, 1);
     sums.memoryByteUs.addProduct(record.memoryBytesPeak, occupiedUs(record));
-    sums.bytesIn.add(record.bytesIn);
-    sums.bytesOut.add(record.bytesOut);
+    if (record.bytesIn > 0) sums.bytesIn.add(record.bytesIn);
+    if (record.bytesOut > 0) sums.bytesOut.add(record.bytesOut);
   }
 
   /** Adds what another meter has counted: merging parts gives the same totals as one meter for all. */

@@ -1,5 +1,6 @@
 /** One replay: a trace on one platform with one seed, step by step, and what came of it. */
 import { planExtras } from './extras.ts';
+import { keepLayouts } from './layouts.ts';
 import type {
   Platform,
   PlatformName,
@@ -104,6 +105,7 @@ export function replay(planned: Planned, trace: Replayable, seed: number, onStep
   const { platform: name, pricing, scenario } = planned;
   const { freeTier, seriesUs } = scenario;
   const { platform, ...rest } = prepare(name, pricing, scenario, trace, seed);
+  keepLayouts(name);
   const expected = isStream(trace) ? trace.expected : trace.count;
   const extras = planExtras(scenario, trace);
   let series: SeriesMeter | null = null;

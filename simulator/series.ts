@@ -26,18 +26,40 @@ export interface Series {
 const INTERVALS_MAX = 100_000;
 const DECIMALS = 6;
 
+const ROOM_MIN = 64;
+
+function larger(old: Float64Array): Float64Array<ArrayBuffer> {
+  const values = new Float64Array(old.length * 2);
+  values.set(old);
+  return values;
+}
+
+/** Counts by interval. */
+class Counts {
+  #counts = new Float64Array(ROOM_MIN);
+
+  add(at: number): void {
+    while (at >= this.#counts.length) this.#counts = larger(this.#counts);
+    this.#counts[at] = (this.#counts[at] as number) + 1;
+  }
+
+  first(intervals: number): number[] {
+    return Array.from({ length: intervals }, (_, at) => this.#counts[at] ?? 0);
+  }
+}
+
 /** Sums spans into intervals: both ends on their own, what lies between by where it begins and ends. */
 class Coverage {
   readonly #intervalUs: number;
-  #partUs = new Float64Array(64);
-  #whole = new Float64Array(64);
+  #partUs = new Float64Array(ROOM_MIN);
+  #whole = new Float64Array(ROOM_MIN);
 
   constructor(intervalUs: number) {
     this.#intervalUs = intervalUs;
   }
 
-  /** Times from the series' beginning. */
-  add(fromUs: number, toUs: number): void {
+  /** Times from the series' beginning. @returns the interval of the span's end. */
+  add(fromUs: number, toUs: number): number {
     const width = this.#intervalUs;
     const first = Math.floor(fromUs / width);
     const last = Math.floor(toUs / width);
@@ -45,12 +67,13 @@ class Coverage {
     const parts = this.#partUs;
     if (first === last) {
       parts[first] = (parts[first] as number) + toUs - fromUs;
-      return;
+      return last;
     }
     parts[first] = (parts[first] as number) + (first + 1) * width - fromUs;
     parts[last] = (parts[last] as number) + toUs - last * width;
     this.#whole[first + 1] = (this.#whole[first + 1] as number) + 1;
     this.#whole[last] = (this.#whole[last] as number) - 1;
+    return last;
   }
 
   means(intervals: number): number[] {
@@ -63,12 +86,6 @@ class Coverage {
 
   #grow(): void {
     if (this.#partUs.length > INTERVALS_MAX) throw tooFine(this.#intervalUs);
-    const room = this.#partUs.length * 2;
-    const larger = (old: Float64Array): Float64Array<ArrayBuffer> => {
-      const values = new Float64Array(room);
-      values.set(old);
-      return values;
-    };
     this.#partUs = larger(this.#partUs);
     this.#whole = larger(this.#whole);
   }
@@ -84,7 +101,9 @@ function tooFine(intervalUs: number): CodedError {
 export class SeriesMeter {
   readonly #startUs: number;
   readonly #intervalUs: number;
-  readonly #counts = { arrivals: [] as number[], rejected: [] as number[], coldStarts: [] as number[] };
+  readonly #arrivals = new Counts();
+  readonly #rejected = new Counts();
+  readonly #coldStarts = new Counts();
   readonly #running: Coverage;
   readonly #waiting: Coverage;
   readonly #alive: Coverage;
@@ -104,33 +123,28 @@ export class SeriesMeter {
     const startUs = arrivedUs + record.queueUs;
     const at = Math.floor(arrivedUs / this.#intervalUs);
     this.#reach(at);
-    this.#count('arrivals', at);
+    this.#arrivals.add(at);
     if (startUs > arrivedUs) this.#waiting.add(arrivedUs, startUs);
     if (!wasStarted(record)) {
-      this.#count('rejected', at);
+      this.#rejected.add(at);
       return;
     }
-    if (record.warmth === 'cold') this.#count('coldStarts', at);
-    const endUs = startUs + record.startupUs + record.runUs;
-    this.#running.add(startUs, endUs);
-    this.#reach(Math.floor(endUs / this.#intervalUs));
+    if (record.warmth === 'cold') this.#coldStarts.add(at);
+    this.#reach(this.#running.add(startUs, startUs + record.startupUs + record.runUs));
   }
 
   instance(startedAtUs: number, endedAtUs: number): void {
-    this.#alive.add(startedAtUs - this.#startUs, endedAtUs - this.#startUs);
-    this.#reach(Math.floor((endedAtUs - this.#startUs) / this.#intervalUs));
+    this.#reach(this.#alive.add(startedAtUs - this.#startUs, endedAtUs - this.#startUs));
   }
 
   /** All that was counted until now. */
   get series(): Series {
     const intervals = this.#intervals;
-    const counted = (name: 'arrivals' | 'rejected' | 'coldStarts'): number[] =>
-      Array.from({ length: intervals }, (_, at) => this.#counts[name][at] ?? 0);
     return {
       intervalS: this.#intervalUs / US_PER_S,
-      arrivals: counted('arrivals'),
-      rejected: counted('rejected'),
-      coldStarts: counted('coldStarts'),
+      arrivals: this.#arrivals.first(intervals),
+      rejected: this.#rejected.first(intervals),
+      coldStarts: this.#coldStarts.first(intervals),
       concurrency: this.#running.means(intervals),
       queue: this.#waiting.means(intervals),
       instances: this.#alive.means(intervals),
@@ -140,10 +154,5 @@ export class SeriesMeter {
   #reach(at: number): void {
     if (at >= INTERVALS_MAX) throw tooFine(this.#intervalUs);
     if (at >= this.#intervals) this.#intervals = at + 1;
-  }
-
-  #count(name: 'arrivals' | 'rejected' | 'coldStarts', at: number): void {
-    const counts = this.#counts[name];
-    counts[at] = (counts[at] ?? 0) + 1;
   }
 }

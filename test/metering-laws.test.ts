@@ -158,11 +158,20 @@ describe('usage and bills', () => {
 
 describe('exact numbers', () => {
   it('sums are exact far beyond what a number holds', () => {
-    const factor = fc.maxSafeNat();
+    const factor = fc.oneof(
+      fc.maxSafeNat(),
+      fc.nat({ max: 2 ** 36 }),
+      fc.nat({ max: 2 ** 27 }),
+      fc.constant(2 ** 30),
+    );
+    const pairs = fc.array(fc.tuple(factor, factor), { size: 'medium' });
     fc.assert(
-      fc.property(fc.array(fc.tuple(factor, factor)), (pairs) => {
+      fc.property(pairs, fc.array(fc.nat({ max: 2 ** 51 })), (pairs, addends) => {
         const sum = new ExactSum();
+        for (const addend of addends) sum.add(addend);
         for (const [a, b] of pairs) sum.addProduct(a, b);
+        for (const addend of addends) sum.add(addend);
+        pairs = [...pairs, ...addends.map((addend): [number, number] => [addend, 2])];
         expect(sum.value).toBe(pairs.reduce((value, [a, b]) => value + BigInt(a) * BigInt(b), 0n));
       }),
     );

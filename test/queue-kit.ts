@@ -1,4 +1,5 @@
 /** Poisson arrivals with service laws of which queueing theory knows the mean square. */
+import { type Interval, meanInterval } from '../simulator/kernel/interval.ts';
 import { RandomStream } from '../simulator/kernel/random.ts';
 import { TraceBuilder } from '../simulator/traces/builder.ts';
 import type { Trace } from '../simulator/traces/trace.ts';
@@ -31,4 +32,11 @@ export function poisson(seed: number, rate: number, law: Law, requests: number):
     builder.add();
   }
   return builder.finish();
+}
+
+/** The mean of equal batches of a run in its order; what does not fill the last one is left out. */
+export function batchMeans(run: readonly number[], batches: number): Interval {
+  const size = Math.floor(run.length / batches);
+  const batchOf = (batch: number): readonly number[] => run.slice(batch * size, (batch + 1) * size);
+  return meanInterval(Array.from({ length: batches }, (_, batch) => meanInterval(batchOf(batch)).mean));
 }

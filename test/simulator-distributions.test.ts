@@ -3,13 +3,12 @@
  * shared processors, of the lives of kept instances. Intervals are batch means of one long run; seeds are fixed.
  */
 import { describe, expect, it } from 'vitest';
-import { batchMeans } from '../simulator/kernel/interval.ts';
 import { functionsPlatform } from '../simulator/platforms/functions.ts';
 import type { Platform } from '../simulator/platforms/platform.ts';
 import { singleVmPlatform, vmPlatform } from '../simulator/platforms/vm.ts';
 import { drive } from '../simulator/replay.ts';
 import type { Trace } from '../simulator/traces/trace.ts';
-import { type Law, poisson, S } from './queue-kit.ts';
+import { batchMeans, type Law, poisson, S } from './queue-kit.ts';
 
 const REQUESTS = 200_000;
 const BATCHES = 20;
@@ -46,7 +45,7 @@ function seen(platform: Platform, trace: Trace): Seen {
 
 /** The mean is within twice its 95 % interval of the exact value, and the interval is narrow enough to say so. */
 function expectMean(values: readonly number[], exact: number, narrow = 0.25): void {
-  const { mean, halfWidth } = batchMeans(Float64Array.from(values), BATCHES);
+  const { mean, halfWidth } = batchMeans(values, BATCHES);
   expect(halfWidth ?? 0).toBeLessThan(narrow * exact);
   expect([mean, Math.abs(mean - exact) <= 2 * (halfWidth ?? 0)]).toEqual([mean, true]);
 }

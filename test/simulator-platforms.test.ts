@@ -1,8 +1,9 @@
 /** What holds on every platform: conservation, time series, replications, options that somebody uses, and Ebb's host. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { batchMeans, meanInterval, studentT975 } from '../simulator/kernel/interval.ts';
+import { meanInterval, studentT975 } from '../simulator/kernel/interval.ts';
 import { RandomStream, replicationSeed } from '../simulator/kernel/random.ts';
+import { Sample } from '../simulator/kernel/sample.ts';
 import { selectRank } from '../simulator/kernel/select.ts';
 import { SlotTree } from '../simulator/kernel/slot-tree.ts';
 import { ROUTINGS } from '../simulator/platforms/fleet.ts';
@@ -329,7 +330,7 @@ describe('intervals', () => {
     expect(waitMs.mean).toBeCloseTo(result.waitMs.mean, 3);
     expect(Math.abs(waitMs.mean - 1_000)).toBeLessThan(2 * (waitMs.halfWidth ?? 0));
     expect(waitMs.halfWidth ?? 1e9).toBeLessThan(60);
-    expect(batchMeans(new Float64Array(3), 20)).toEqual({ mean: 0, halfWidth: null });
+    expect(new Sample(3).batchMeans(20)).toEqual({ mean: 0, halfWidth: null });
   });
 });
 

@@ -7,6 +7,7 @@ const CAPACITY_MIN = 16;
 
 /** Entries with equal keys come out in the order in which they went in. */
 export class EventQueue {
+  /** The first is Infinity while the queue is empty. */
   #keys: Float64Array;
   #sequences: Float64Array;
   #payloads: Int32Array;
@@ -17,6 +18,7 @@ export class EventQueue {
   constructor(capacity = CAPACITY_MIN) {
     const room = Math.max(capacity, CAPACITY_MIN);
     this.#keys = new Float64Array(room);
+    this.#keys[0] = Number.POSITIVE_INFINITY;
     this.#sequences = new Float64Array(room);
     this.#payloads = new Int32Array(room);
   }
@@ -27,7 +29,7 @@ export class EventQueue {
 
   /** The smallest key; Infinity when the queue is empty. */
   get nextKey(): number {
-    return this.#length === 0 ? Number.POSITIVE_INFINITY : (this.#keys[0] as number);
+    return this.#keys[0] as number;
   }
 
   /** @param key a finite number. @param payload a 32-bit signed integer. */
@@ -57,38 +59,48 @@ export class EventQueue {
     const payloads = this.#payloads;
     const first = payloads[0] as number;
     const last = --this.#length;
-    if (last > 0) {
+    if (last === 0) this.#keys[0] = Number.POSITIVE_INFINITY;
+    else
       this.#sink(this.#keys[last] as number, this.#sequences[last] as number, payloads[last] as number, last);
-    }
     return first;
   }
 
-  /** Puts an entry at the root, whose place is free, and moves smaller children up past it. */
+  /** Fills the root's place: smaller children move up along one way to a leaf, and the entry up from there again. */
   #sink(key: number, sequence: number, payload: number, length: number): void {
     const keys = this.#keys;
     const sequences = this.#sequences;
     const payloads = this.#payloads;
-    const firstLeaf = length >> 1;
     let at = 0;
-    while (at < firstLeaf) {
-      let child = 2 * at + 1;
-      let childKey = keys[child] as number;
-      const right = child + 1;
-      if (right < length) {
-        const rightKey = keys[right] as number;
-        if (
-          rightKey < childKey ||
-          (rightKey === childKey && (sequences[right] as number) < (sequences[child] as number))
-        ) {
-          child = right;
-          childKey = rightKey;
-        }
+    let child = 1;
+    while (child + 1 < length) {
+      const left = keys[child] as number;
+      const right = keys[child + 1] as number;
+      if (left === right) {
+        if ((sequences[child + 1] as number) < (sequences[child] as number)) child++;
+      } else {
+        // Which of two is smaller cannot be guessed, and an addition needs no guess.
+        child += +(right < left);
       }
-      if (childKey > key || (childKey === key && (sequences[child] as number) > sequence)) break;
-      keys[at] = childKey;
+      keys[at] = keys[child] as number;
       sequences[at] = sequences[child] as number;
       payloads[at] = payloads[child] as number;
       at = child;
+      child = 2 * at + 1;
+    }
+    if (child < length) {
+      keys[at] = keys[child] as number;
+      sequences[at] = sequences[child] as number;
+      payloads[at] = payloads[child] as number;
+      at = child;
+    }
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      const parentKey = keys[parent] as number;
+      if (key > parentKey || (key === parentKey && sequence > (sequences[parent] as number))) break;
+      keys[at] = parentKey;
+      sequences[at] = sequences[parent] as number;
+      payloads[at] = payloads[parent] as number;
+      at = parent;
     }
     keys[at] = key;
     sequences[at] = sequence;

@@ -1,7 +1,4 @@
-/**
- * Confidence intervals for means: of independent values by Student's t, of one long correlated run by batch means. It
- * knows no domain.
- */
+/** Confidence intervals for means of independent values by Student's t. It knows no domain. */
 
 export interface Interval {
   readonly mean: number;
@@ -36,19 +33,4 @@ export function meanInterval(values: readonly number[]): Interval {
   if (count === 1) return { mean, halfWidth: null };
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (count - 1);
   return { mean, halfWidth: studentT975(count - 1) * Math.sqrt(variance / count) };
-}
-
-/**
- * Of one run in its order: the means of equal batches are nearly independent when batches are long. What does not
- * fill the last batch is left out.
- */
-export function batchMeans(sample: Float64Array, batches: number): Interval {
-  const size = Math.floor(sample.length / batches);
-  if (size === 0) return { mean: 0, halfWidth: null };
-  const means = Array.from({ length: batches }, (_, batch) => {
-    let sum = 0;
-    for (let at = batch * size; at < (batch + 1) * size; at++) sum += sample[at] as number;
-    return sum / size;
-  });
-  return meanInterval(means);
 }

@@ -26,20 +26,20 @@ export const PER_MILLES = [500, 900, 950, 990, 999] as const;
 
 /**
  * Describes a sample of non-negative integers; all figures are 0 for an empty one.
- * @param sample is put into another order in place.
+ * @param sample is put into another order in place. @param zeros how many more of its values are 0.
  */
-export function describeSample(sample: Float64Array): Distribution {
+export function describeSample(sample: Float64Array, zeros = 0): Distribution {
   const last = sample.length - 1;
   // Ascending ranks: each search has only what the one before left above it.
   let from = 0;
   const [p50 = 0, p90 = 0, p95 = 0, p99 = 0, p999 = 0] = PER_MILLES.map((perMille) => {
-    if (last < 0) return 0;
-    const rank = rankOf(perMille, sample.length);
+    const rank = rankOf(perMille, sample.length + zeros) - zeros;
+    if (rank < 0 || last < 0) return 0;
     selectRank(sample, rank, from, last);
     from = rank;
     return sample[rank] as number;
   });
-  return { mean: meanOf(sample), p50, p90, p95, p99, p999, max: maxOf(sample, from) };
+  return { mean: meanOf(sample, zeros), p50, p90, p95, p99, p999, max: maxOf(sample, from) };
 }
 
 function maxOf(sample: Float64Array, from: number): number {
@@ -51,7 +51,7 @@ function maxOf(sample: Float64Array, from: number): number {
 const FLUSH_AT = 2 ** 52;
 
 /** The mean from an exact sum of integers, so that it does not depend on their order. */
-function meanOf(sample: Float64Array): number {
+function meanOf(sample: Float64Array, zeros: number): number {
   if (sample.length === 0) return 0;
   let high = 0n;
   let low = 0;
@@ -62,5 +62,5 @@ function meanOf(sample: Float64Array): number {
       low = 0;
     }
   }
-  return Number(high + BigInt(low)) / sample.length;
+  return Number(high + BigInt(low)) / (sample.length + zeros);
 }

@@ -106,12 +106,11 @@ class FunctionsReplay implements Replay {
     const order = this.#order;
     for (let next = from; next < to; next++) {
       const place = order === null ? next : (order[next] as number);
-      const arrivedAtUs = piece.arrivedAtUs[place] as number;
-      this.#noteEnd(arrivedAtUs);
-      const nowUs = arrivedAtUs + (this.#queueUs?.[place] ?? 0);
+      const nowUs = (piece.arrivedAtUs[place] as number) + (this.#queueUs?.[place] ?? 0);
       while (retries.nextUs <= nowUs) this.#retry();
       this.#request(first + place, nowUs);
     }
+    this.#noteEnd(piece.arrivedAtUs[to - 1] as number);
     arrivals.leave();
   }
 

@@ -108,7 +108,7 @@ export class Instances {
   /** Lets everything happen that happens until now; work that ends now leaves its instance idle now. */
   advance(nowUs: number): void {
     const busy = this.#busy;
-    while (busy.length > 0 && busy.nextKey <= nowUs) this.#release(busy.pop());
+    while (busy.nextKey <= nowUs && busy.length > 0) this.#release(busy.pop());
     if (this.#retention !== null) {
       this.#expire(nowUs);
       return;
