@@ -10,8 +10,8 @@ import { HandleTable } from '../wasi/core/handle-table.ts';
 import { coreFunction, coreParams, dropFunction } from '../wasi/core/host-function.ts';
 import { BLOCKING_FUNCTIONS, hostCall, NEVER, signatureOf, vainCall } from '../wasi/core/interfaces.ts';
 import { STRING_CODECS } from '../wasi/core/strings.ts';
-import { CurrentContext } from '../wasi/current-context.ts';
-import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
+import { CurrentContext, type StartableContext } from '../wasi/current-context.ts';
+import { hostFunctions } from '../wasi/imports.ts';
 import type { LinkStep, Source, StepExport } from './direct-plan.ts';
 import { type Guard, guardedImports } from './guard-module.ts';
 import { MEMORY_IMPORT, type MemoryType } from './import-memory.ts';
@@ -194,8 +194,8 @@ class Binding {
   }
 
   /** Makes the instances of one execution. */
-  start(context: ExecutionContext): void {
-    this.#context.current = context;
+  start(context: StartableContext): void {
+    this.#context.begin(context);
     this.#calls.reset(context.port);
     this.#inside(() => {
       this.#budget.begin();
@@ -307,7 +307,7 @@ class Binding {
     this.#made = [];
     this.#instances = [];
     this.#handles.clear();
-    this.#context.current = undefined;
+    this.#context.end();
   }
 }
 
@@ -319,7 +319,7 @@ export class DirectComponent implements LinkedComponent {
     this.#bind = () => new Binding(plan, input, surroundings);
   }
 
-  instantiate(context: ExecutionContext): GuestInstance {
+  instantiate(context: StartableContext): GuestInstance {
     const binding = this.#idle.pop() ?? this.#bind();
     let isReleased = false;
     const release = () => {
