@@ -1,6 +1,7 @@
 /** Bodies that flow through a whole host, both ways at once and no faster than they are taken. */
 import { randomBytes } from 'node:crypto';
 import http from 'node:http';
+import { parse, print } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { example } from './host-guests.ts';
 import { closeAll, type Listed, signalled, TestHost, upstream } from './host-kit.ts';
@@ -18,7 +19,11 @@ beforeAll(async () => {
     timeLimitMs: 120_000,
     allowOutbound: ['127.0.0.1'],
   });
-  await host.deploy('echo', await example('echo'));
+  const echo = await example('echo');
+  await host.deploy('echo', echo);
+  // With a component inside, which only generated code can link.
+  const text = (await print(echo)).replace(/\)\s*$/, '(component (core module)))');
+  await host.deploy('generated', await parse(text));
   await host.deploy('stream', await streaming());
 }, 60_000);
 
@@ -32,12 +37,12 @@ const ENCODINGS = [
   ['of a length that was told', (lengthBytes: number) => ({ 'content-length': lengthBytes })],
 ] as const;
 
-describe('an echo', () => {
+describe.each(['echo', 'generated'])('the guest %s', (name) => {
   test.each(ENCODINGS)(
     'answers each piece of a body %s before the next one is sent',
     async (_how, headers) => {
       const pieces = ['one', 'two', 'three', 'x'.repeat(70_000), 'y'];
-      const echo = talk('/f/echo', { headers: headers(pieces.join('').length) });
+      const echo = talk(`/f/${name}`, { headers: headers(pieces.join('').length) });
       for (const piece of pieces) {
         await echo.send(piece);
         expect(await echo.take(piece.length)).toBe(piece);
@@ -56,7 +61,7 @@ describe('an echo', () => {
 
   test.each(ENCODINGS)('gives back a long body %s, byte for byte', async (_how, headers) => {
     const sent = randomBytes(8 * 1_048_576 + 7);
-    const echo = talk('/f/echo', { headers: headers(sent.length) });
+    const echo = talk(`/f/${name}`, { headers: headers(sent.length) });
     const got = echo.rest();
     echo.request.end(sent);
     const { body, isWhole } = await got;

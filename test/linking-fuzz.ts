@@ -156,7 +156,7 @@ export class CallFuzzer {
     this.#handles.clear();
     const ask = { body: 'body', headers: [['a', 'b']] } as const;
     const execution = executionFor(ask, portFor(ask), () => undefined);
-    this.#context.current = execution;
+    this.#context.begin(execution);
     this.#handles.add('incoming-request', execution.request);
     this.#handles.add('response-outparam', execution.outparam);
   }

@@ -46,11 +46,15 @@ async function everyWay(text: GuestText, scene: () => Scene, ask: Ask = {}): Pro
 
 async function eachWay(text: GuestText, scene: () => Scene, ask: Ask = {}): Promise<readonly Seen[]> {
   const { direct, generated } = await linkBoth(await toComponent(guestText({ answer: 'none', ...text })));
-  const [one, two, three] = [portOf(scene(), false), portOf(scene(), false), portOf(scene(), true)];
+  const [one, two, three, four] = [false, false, true, true].map((canSuspend) =>
+    portOf(scene(), canSuspend),
+  ) as [FakePort, FakePort, FakePort, FakePort];
   return [
     { port: one, observed: direct.run({ ...ask, port: one }) },
     { port: two, observed: generated.run({ ...ask, port: two }) },
     { port: three, observed: await direct.runSuspendably({ ...ask, port: three }) },
+    // Its thread could suspend it, but not through the frames of generated code.
+    { port: four, observed: await generated.runSuspendably({ ...ask, port: four }) },
   ];
 }
 

@@ -10,8 +10,8 @@ import { HandleTable } from '../wasi/core/handle-table.ts';
 import { coreFunction, coreParams, dropFunction } from '../wasi/core/host-function.ts';
 import { BLOCKING_FUNCTIONS, hostCall, NEVER, signatureOf, vainCall } from '../wasi/core/interfaces.ts';
 import { STRING_CODECS } from '../wasi/core/strings.ts';
-import { CurrentContext } from '../wasi/current-context.ts';
-import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
+import { CurrentContext, type StartableContext } from '../wasi/current-context.ts';
+import { hostFunctions } from '../wasi/imports.ts';
 import { outlivesRequest } from '../wasi/standing.ts';
 import type { LinkStep, Source, StepExport } from './direct-plan.ts';
 import { type Guard, guardedImports } from './guard-module.ts';
@@ -198,10 +198,9 @@ class Binding {
   }
 
   /** Makes the instances of one execution. */
-  start(context: ExecutionContext): void {
-    this.#context.current = context;
+  start(context: StartableContext): void {
+    this.#context.begin(context);
     this.#calls.reset(context.port);
-    this.#budget.begin();
     this.#inside(() => {
       this.#budget.begin();
       for (const [index, step] of this.#steps.entries()) {
@@ -293,12 +292,12 @@ class Binding {
   rest(): boolean {
     const handles = this.#handles.keepOnly(outlivesRequest);
     this.#calls.reset();
-    this.#context.current = undefined;
+    this.#context.end();
     return this.#budget.hasRoom && handles <= KEPT_HANDLES_MAX;
   }
 
-  resume(context: ExecutionContext): void {
-    this.#context.current = context;
+  resume(context: StartableContext): void {
+    this.#context.begin(context);
     this.#calls.reset(context.port);
     this.#budget.resume();
   }
@@ -329,7 +328,7 @@ class Binding {
     this.#made = [];
     this.#instances = [];
     this.#handles.clear();
-    this.#context.current = undefined;
+    this.#context.end();
   }
 }
 
@@ -341,7 +340,7 @@ export class DirectComponent implements LinkedComponent {
     this.#bind = () => new Binding(plan, input, surroundings);
   }
 
-  instantiate(context: ExecutionContext): GuestInstance {
+  instantiate(context: StartableContext): GuestInstance {
     const binding = this.#idle.pop() ?? this.#bind();
     let isReleased = false;
     const release = () => {

@@ -1,7 +1,7 @@
 /** Makes instances by the code that jco generated for a component. */
 import { Script } from 'node:vm';
-import { CurrentContext } from '../wasi/current-context.ts';
-import { type ExecutionContext, hostFunctions } from '../wasi/imports.ts';
+import { CurrentContext, type StartableContext } from '../wasi/current-context.ts';
+import { hostFunctions } from '../wasi/imports.ts';
 import { type Guard, guardedImports } from './guard-module.ts';
 import type { LimitCells } from './limit-cells.ts';
 import type { GuestInstance, HostFunctions, LinkedComponent, LinkInput } from './link.ts';
@@ -41,7 +41,7 @@ export class GeneratedComponent implements LinkedComponent {
     this.#instantiate = evaluated.runInThisContext() as Instantiate;
   }
 
-  instantiate(context: ExecutionContext): GuestInstance {
+  instantiate(context: StartableContext): GuestInstance {
     const memories = new Set<WebAssembly.Memory>();
     const budget = new MemoryBudget(this.#cells, this.#memoryBytesMax);
     budget.begin();
@@ -67,7 +67,7 @@ export class GeneratedComponent implements LinkedComponent {
     };
     // Between the guest and the host functions lie frames of the generated code, which cannot be suspended.
     const blocking = new CurrentContext({ canSuspend: false });
-    blocking.current = context;
+    blocking.begin(context);
     const getModule = (name: string) => this.#modules[name] as WebAssembly.Module;
     const exports = inside(() => this.#instantiate(getModule, hostFunctions(blocking), instantiateCore));
     const handler = exports[this.#handlerExport];

@@ -2,7 +2,7 @@
  * A compiled component becomes instances. The other half of the seam to plan.ts: nothing outside these two knows how
  * a component is linked.
  */
-import type { ExecutionContext } from '../wasi/imports.ts';
+import type { StartableContext } from '../wasi/current-context.ts';
 import type { MemoryType } from './import-memory.ts';
 import type { LimitCells } from './limit-cells.ts';
 import { DirectComponent } from './link-direct.ts';
@@ -29,7 +29,7 @@ export interface GuestInstance {
    */
   rest?(): boolean;
   /** Makes it ready for another request, after which `handle` may be called again. */
-  resume?(context: ExecutionContext): void;
+  resume?(context: StartableContext): void;
   /**
    * Gives back what can be used again; to be called once, when the instance is never entered again: not before what
    * `handle` gave is settled.
@@ -40,7 +40,7 @@ export interface GuestInstance {
 /** A component that is ready to be instantiated in this thread. */
 export interface LinkedComponent {
   /** Makes an instance with everything in it new. Throws when the guest traps while it starts. */
-  instantiate(context: ExecutionContext): GuestInstance;
+  instantiate(context: StartableContext): GuestInstance;
 }
 
 /** What is left of a plan once its files are compiled. */

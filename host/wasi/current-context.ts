@@ -14,14 +14,45 @@ export interface GuestStack {
 }
 
 /** The context of whichever execution has the turn, for host functions that are made once. */
+/** An execution before it has a stack; what it made itself waits as the stack of its guest permits. */
+export interface StartableContext extends ExecutionContext {
+  /** Set by whoever links the guest, before that runs. */
+  stack: GuestStack;
+}
+
+/** News that suspend a guest only where its stack permits. */
+export const newsOnStack = (news: () => News, stack: () => GuestStack): News => ({
+  get canSuspend() {
+    return stack().canSuspend && news().canSuspend;
+  },
+  wait: (timeoutMs) => news().wait(timeoutMs),
+  next: (timeoutMs) => news().next(timeoutMs),
+});
+
 export class CurrentContext implements ExecutionContext {
   readonly #stack: GuestStack;
-  current: ExecutionContext | undefined;
   readonly news: News;
+  #current: StartableContext | undefined;
 
   constructor(stack: GuestStack) {
     this.#stack = stack;
-    this.news = this.#newsOf();
+    this.news = newsOnStack(
+      () => this.#now.news,
+      () => stack,
+    );
+  }
+
+  get current(): ExecutionContext | undefined {
+    return this.#current;
+  }
+
+  begin(context: StartableContext): void {
+    context.stack = this.#stack;
+    this.#current = context;
+  }
+
+  end(): void {
+    this.#current = undefined;
   }
 
   get port(): ExecutionPort {
@@ -49,18 +80,6 @@ export class CurrentContext implements ExecutionContext {
   }
 
   get #now(): ExecutionContext {
-    return this.current as ExecutionContext;
-  }
-
-  #newsOf(): News {
-    const now = () => this.#now.news;
-    const stack = this.#stack;
-    return {
-      get canSuspend() {
-        return stack.canSuspend && now().canSuspend;
-      },
-      wait: (timeoutMs) => now().wait(timeoutMs),
-      next: (timeoutMs) => now().next(timeoutMs),
-    };
+    return this.#current as ExecutionContext;
   }
 }

@@ -1,8 +1,8 @@
 /** One execution from the host's side: what its guest works with, and what the guest has made of it in the end. */
 import { Allowance } from './allowance.ts';
+import { type GuestStack, newsOnStack, type StartableContext } from './current-context.ts';
 import type { ErrorCodeCase, ExecutionPort, News, RequestHead } from './execution-port.ts';
 import { IncomingRequest, ResponseOutparam } from './http-incoming.ts';
-import type { ExecutionContext } from './imports.ts';
 import { FlowingNews, Outflow } from './outflow.ts';
 import type { ByteSink } from './output-stream.ts';
 import { byNews, whenReady } from './waiting.ts';
@@ -35,7 +35,8 @@ const HELD_BYTES_MAX = 16 * 1_048_576;
 
 const UNFINISHED: ErrorCodeCase = { tag: 'connection-terminated' };
 
-export class Execution implements ExecutionContext {
+export class Execution implements StartableContext {
+  stack: GuestStack = { canSuspend: false };
   readonly port: ExecutionPort;
   readonly isHead: boolean;
   readonly onLog: ByteSink;
@@ -55,7 +56,11 @@ export class Execution implements ExecutionContext {
     this.news = new FlowingNews(port.news, this.outflow);
     this.responseAllowance = new Allowance(bodyBytesMax, onTooLarge);
     this.heldAllowance = new Allowance(Math.min(bodyBytesMax, HELD_BYTES_MAX), onTooLarge);
-    this.request = new IncomingRequest(head, port.requestBody, this.news);
+    const guestNews = newsOnStack(
+      () => this.news,
+      () => this.stack,
+    );
+    this.request = new IncomingRequest(head, port.requestBody, guestNews);
     this.outparam = new ResponseOutparam(port);
   }
 
