@@ -212,8 +212,8 @@ export class Host {
     const { name, version } = deployed;
     const settings = effectiveSettings(own, this.config);
     checkCanHave(settings, deployed);
-    const { memoryMb } = settings;
-    if (memoryMb !== this.settings.effective(name).memoryMb) await this.#checkFits(version, memoryMb);
+    if (settings.memoryMb !== this.settings.effective(name).memoryMb)
+      await this.#checkFits(version, settings);
     this.settings.write(name, own);
     this.settings.remember(name, own);
     const lease = this.registry.leaseOf(name);
@@ -223,8 +223,8 @@ export class Host {
   }
 
   /** @throws CodedError `settings-invalid` when a memory of the component starts larger than that. */
-  async #checkFits(version: string, memoryMb: number): Promise<void> {
-    const loaded = await this.#store.load({ version, countsFuel: false });
+  async #checkFits(version: string, { memoryMb, fuelLimit }: FunctionSettings): Promise<void> {
+    const loaded = await this.#store.load({ version, countsFuel: fuelLimit > 0 });
     try {
       await compileModules(loaded, toBytes(memoryMb));
     } catch (thrown) {

@@ -283,10 +283,8 @@ class Binding {
 
   #afterHandler(): void {
     const { postReturn } = this.#plan;
-    this.#inside(() => {
-      if (postReturn) this.#exported(postReturn)();
-      this.#budget.pause();
-    });
+    if (postReturn) this.#inside(this.#exported(postReturn));
+    this.#budget.pause();
   }
 
   rest(): boolean {
