@@ -277,4 +277,4 @@ export class Execution implements RunControl {
 }
 
 /** How long a guest that computes may take to end before what it has answered leaves without the rest. */
-const PAUSE_MS = 5;
+const PAUSE_MS = 20;
