@@ -1,6 +1,6 @@
 /**
- * The execution records in SQLite. Records are written in groups, and a response may leave only after its group
- * is committed: what a client has seen is always in the ledger.
+ * The execution records in SQLite. Records are written in groups, and a whole response may leave only after its group
+ * is committed: what a client has seen is in the ledger, but for responses that leave piece by piece.
  */
 import { type ExecutionRecord, RECORD_KEYS } from '../metering/execution.ts';
 import type { HostDatabase } from './database.ts';
