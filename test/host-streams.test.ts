@@ -213,15 +213,22 @@ describe('on one connection', () => {
   });
 
   test('those behind the first end with it when the client goes', async () => {
-    const asked = signalled();
-    const origin = await upstream((_request, response) => {
-      response.flushHeaders();
-      asked.happens();
+    const firstAsks = signalled();
+    const secondAsks = signalled();
+    const moreThanRoom = 'x'.repeat(8 * 2 ** 20);
+    const origin = await upstream((request, response) => {
+      if (request.url === '/second') {
+        secondAsks.happens();
+        response.end(moreThanRoom);
+      } else {
+        response.flushHeaders();
+        firstAsks.happens();
+      }
     });
     const raw = new RawTalk(host.publicUrl);
-    raw.write(get(`/f/stream/ask?url=${origin}/`));
-    raw.write(post('/f/stream/flood?n=320', 'one'));
-    await asked.happened;
+    raw.write(get(`/f/stream/ask?url=${origin}/first`));
+    raw.write(post(`/f/stream/then-ask?url=${origin}/second`, 'one'));
+    await Promise.all([firstAsks.happened, secondAsks.happened]);
     raw.socket.destroy();
     const isGone = ({ outcome, bytesIn }: Listed) => outcome === 'client-closed' && bytesIn === 3;
     expect(await recordWhere(host, isGone)).toMatchObject({ httpStatus: 200 });
