@@ -16,11 +16,14 @@ import { outlivesRequest } from '../wasi/standing.ts';
 import type { LinkStep, Source, StepExport } from './direct-plan.ts';
 import { type Guard, guardedImports } from './guard-module.ts';
 import { MEMORY_IMPORT, type MemoryType } from './import-memory.ts';
+import { PAGE_BYTES } from './instrument/guards.ts';
 import { LIMITS_IMPORT, type LimitCells } from './limit-cells.ts';
 import type { GuestInstance, HostFunctions, LinkedComponent, LinkInput, LinkSurroundings } from './link.ts';
 import { MemoryBudget, pagesIn, type StartSizes, startSizes } from './memory-budget.ts';
 import type { MemoryPool } from './memory-pool.ts';
 import type { DirectLinkPlan } from './plan.ts';
+import { RENEW_EXPORT } from './renewable-module.ts';
+import type { Resting, RestingPlaces } from './resting.ts';
 import { suspensionPoint } from './suspension-point.ts';
 
 type ImportObject = Record<string, Record<string, unknown>>;
@@ -60,10 +63,21 @@ function groupOf(imports: ImportObject, module: string): Record<string, unknown>
 /** Handles that an instance may keep between two requests: what is behind them lives in the host's memory. */
 const KEPT_HANDLES_MAX = 100;
 
+interface Pooled {
+  readonly memory: WebAssembly.Memory;
+  readonly type: MemoryType;
+}
+
+/** Memories never shrink: the next guest would find more pages than it declared. */
+const hasGrown = ({ memory, type }: Pooled): boolean =>
+  memory.buffer.byteLength !== type.pagesInitial * PAGE_BYTES;
+
 const keyOf = ({ step, name }: StepExport): string => `${step} ${name}`;
 
 /** Everything that instances of one component have in common, for one of them at a time. */
-class Binding {
+class Binding implements Resting {
+  /** Those that it holds while it rests. */
+  bytes = 0;
   readonly #plan: DirectLinkPlan;
   readonly #pool: MemoryPool;
   readonly #cells: LimitCells;
@@ -75,20 +89,27 @@ class Binding {
   readonly #steps: readonly BoundStep[];
   /** Let go of what an instance left in the import objects, which would keep its memory alive. */
   readonly #forgets: (() => void)[] = [];
+  /** Of each step that makes an instance; there are some when the instances are. */
+  #renewals: (() => void)[] = [];
+  #handler: ((request: number, responseOut: number) => unknown) | undefined;
+  #suspendable: ((request: number, responseOut: number) => Promise<unknown>) | undefined;
   #instances: (WebAssembly.Instance | undefined)[] = [];
   /** Whether the component imports anything that its guest could be suspended in. */
   #canWait = false;
+  readonly #onLetGo: (binding: Binding) => void;
   readonly #budget: MemoryBudget;
   readonly #pagesLimit: number;
   /** Memories that were made for this execution alone. */
   #made: WebAssembly.Memory[] = [];
-  #pooled: { readonly memory: WebAssembly.Memory; readonly type: MemoryType }[] = [];
+  #pooled: Pooled[] = [];
 
   constructor(
     plan: DirectLinkPlan,
     { modules, memories, memoryBytesMax }: LinkInput,
     { pool, cells }: LinkSurroundings,
+    onLetGo: (binding: Binding) => void,
   ) {
+    this.#onLetGo = onLetGo;
     this.#plan = plan;
     this.#pool = pool;
     this.#cells = cells;
@@ -197,14 +218,14 @@ class Binding {
     else bound.after.push((exports) => view.attach(exports[memory.name] as WebAssembly.Memory));
   }
 
-  /** Makes the instances of one execution. */
+  /** Makes the instances of one execution, or those that it was cleared with as new. */
   start(context: StartableContext): void {
     this.#context.begin(context);
     this.#calls.reset(context.port);
     this.#inside(() => {
       this.#budget.begin();
       for (const [index, step] of this.#steps.entries()) {
-        if (step.kind === 'instantiate') this.#instances[index] = this.#instantiate(step);
+        if (step.kind === 'instantiate') this.#provide(step, index);
         else if (step.kind === 'call') this.#exported(step.target)();
       }
       this.#budget.ready();
@@ -223,9 +244,15 @@ class Binding {
     }
   }
 
-  #instantiate(step: Instantiation): WebAssembly.Instance {
-    const { module, imports, memory, guard, before, after } = step;
+  #provide(step: Instantiation, index: number): void {
     this.#budget.take(step.sizes);
+    const renew = this.#renewals[index];
+    if (renew) renew();
+    else this.#instances[index] = this.#instantiate(step, index);
+  }
+
+  #instantiate(step: Instantiation, index: number): WebAssembly.Instance {
+    const { module, imports, memory, guard, before, after } = step;
     if (memory) {
       const taken = this.#pool.take(memory);
       this.#pooled.push({ memory: taken, type: memory });
@@ -235,6 +262,11 @@ class Binding {
       module,
       guard?.memories.length ? this.#withMemories(imports, guard) : imports,
     );
+    if (this.#plan.isRenewable) {
+      const renew = instance.exports[RENEW_EXPORT] as () => void;
+      renew();
+      this.#renewals[index] = renew;
+    }
     for (const handOver of after) handOver(instance.exports);
     return instance;
   }
@@ -255,21 +287,23 @@ class Binding {
   }
 
   handle(request: object, responseOut: object): void | Promise<void> {
-    const handler = this.#exported(this.#plan.handler);
     const requestHandle = this.#handles.add('incoming-request', request);
     const outHandle = this.#handles.add('response-outparam', responseOut);
     if (this.#canWait && this.#context.current?.news.canSuspend) {
-      return this.#handleSuspendably(() => WebAssembly.promising(handler)(requestHandle, outHandle));
+      return this.#handleSuspendably(requestHandle, outHandle);
     }
+    this.#handler ??= this.#exported(this.#plan.handler);
+    const handler = this.#handler;
     this.#inside(() => handler(requestHandle, outHandle));
     this.#afterHandler();
   }
 
-  async #handleSuspendably(call: () => Promise<unknown>): Promise<void> {
+  async #handleSuspendably(requestHandle: number, outHandle: number): Promise<void> {
+    this.#suspendable ??= WebAssembly.promising(this.#exported(this.#plan.handler));
     this.#calls.canSuspend = true;
     this.#calls.enter();
     try {
-      const returned = call();
+      const returned = this.#suspendable(requestHandle, outHandle);
       // Either it has returned or it is suspended, after which it enters again by itself.
       this.#calls.leave();
       await returned;
@@ -318,6 +352,26 @@ class Binding {
     return this.#made.includes(memory) || this.#pooled.some((pooled) => pooled.memory === memory);
   }
 
+  /**
+   * Leaves the instances with memories of zeros, so that `start` can make them as new.
+   * @returns the bytes that they hold; undefined where they have to be released.
+   */
+  clear(): number | undefined {
+    if (!this.#plan.isRenewable || this.#pooled.some(hasGrown)) return undefined;
+    let bytes = 0;
+    for (const { memory } of this.#pooled) {
+      new Uint8Array(memory.buffer).fill(0);
+      bytes += memory.buffer.byteLength;
+    }
+    this.#handles.clear();
+    this.#context.end();
+    return bytes;
+  }
+
+  letGo(): void {
+    this.#onLetGo(this);
+  }
+
   release(): void {
     for (const view of this.#memories.values()) view.detach();
     for (const forget of this.#forgets) forget();
@@ -325,6 +379,9 @@ class Binding {
     this.#pooled = [];
     this.#made = [];
     this.#instances = [];
+    this.#renewals = [];
+    this.#handler = undefined;
+    this.#suspendable = undefined;
     this.#handles.clear();
     this.#context.end();
   }
@@ -332,21 +389,56 @@ class Binding {
 
 export class DirectComponent implements LinkedComponent {
   readonly #bind: () => Binding;
+  readonly #places: RestingPlaces;
+  /** Without instances. */
   readonly #idle: Binding[] = [];
+  /** With instances that were cleared; longest unused first. */
+  #resting: Binding[] = [];
+  #isClosed = false;
 
   constructor(plan: DirectLinkPlan, input: LinkInput, surroundings: LinkSurroundings) {
-    this.#bind = () => new Binding(plan, input, surroundings);
+    this.#bind = () => new Binding(plan, input, surroundings, (binding) => this.#letGo(binding));
+    this.#places = surroundings.pool.resting;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const resting of this.#resting.splice(0)) this.#places.take(resting);
+  }
+
+  #take(): Binding {
+    const resting = this.#resting.pop();
+    if (!resting) return this.#idle.pop() ?? this.#bind();
+    this.#places.take(resting);
+    return resting;
+  }
+
+  #letGo(binding: Binding): void {
+    this.#resting = this.#resting.filter((each) => each !== binding);
+    binding.release();
+    this.#idle.push(binding);
+  }
+
+  #release(binding: Binding, isSound: boolean): void {
+    const bytes = isSound && !this.#isClosed ? binding.clear() : undefined;
+    if (bytes === undefined) {
+      binding.release();
+      this.#idle.push(binding);
+      return;
+    }
+    binding.bytes = bytes;
+    this.#resting.push(binding);
+    this.#places.add(binding);
   }
 
   instantiate(context: StartableContext): GuestInstance {
-    const binding = this.#idle.pop() ?? this.#bind();
+    const binding = this.#take();
     let isReleased = false;
-    const release = () => {
+    const release = (isSound = false) => {
       // Twice in the list of idle ones, a binding would serve two instances at once.
       if (isReleased) return;
       isReleased = true;
-      binding.release();
-      this.#idle.push(binding);
+      this.#release(binding, isSound);
     };
     try {
       binding.start(context);

@@ -41,6 +41,8 @@ export class GeneratedComponent implements LinkedComponent {
     this.#instantiate = evaluated.runInThisContext() as Instantiate;
   }
 
+  close(): void {}
+
   instantiate(context: StartableContext): GuestInstance {
     const memories = new Set<WebAssembly.Memory>();
     const budget = new MemoryBudget(this.#cells, this.#memoryBytesMax);

@@ -31,16 +31,22 @@ export interface GuestInstance {
   /** Makes it ready for another request, after which `handle` may be called again. */
   resume?(context: StartableContext): void;
   /**
-   * Gives back what can be used again; to be called once, when the instance is never entered again: not before what
-   * `handle` gave is settled.
+   * Gives back what can be used again; to be called once, when this request is over: not before what `handle` gave is
+   * settled.
+   * @param isSound whether the guest returned and nothing stopped it, so that the instance may be made as new again.
    */
-  release(): void;
+  release(isSound?: boolean): void;
 }
 
 /** A component that is ready to be instantiated in this thread. */
 export interface LinkedComponent {
-  /** Makes an instance with everything in it new. Throws when the guest traps while it starts. */
+  /**
+   * Gives an instance with everything in it as new: one that is made, or one whose memories were cleared and whose
+   * start is run again, where nothing else in it can ever change. Throws when the guest traps while it starts.
+   */
   instantiate(context: StartableContext): GuestInstance;
+  /** Lets everything go that waits for another request. */
+  close(): void;
 }
 
 /** What is left of a plan once its files are compiled. */

@@ -3,17 +3,14 @@
  * whole run, and many made in a row make the collector run. Knows nothing of components.
  */
 import type { MemoryType } from './import-memory.ts';
+import { type Resting, RestingPlaces } from './resting.ts';
 
 const BYTES_PER_PAGE = 65_536;
 
-/** Memories kept at once: each reserves some 10 GB of addresses, which are plenty but not endless. */
-const MEMORIES_MAX = 16;
-/** What kept memories may hold together. */
-const BYTES_MAX = 32 * 1_048_576;
 /** Larger ones are made anew: clearing them would still be faster, but a thread that rests should hold little. */
 const PAGES_MAX = 256;
 
-interface Kept extends MemoryType {
+interface Kept extends MemoryType, Resting {
   readonly memory: WebAssembly.Memory;
 }
 
@@ -22,9 +19,10 @@ const create = ({ pagesInitial, pagesMax }: MemoryType): WebAssembly.Memory =>
 
 /** Memories of one thread. */
 export class MemoryPool {
+  /** Shared with what else rests in this thread. */
+  readonly resting = new RestingPlaces();
   /** Longest unused first. */
   #kept: Kept[] = [];
-  #bytes = 0;
 
   /** How many memories are kept. */
   get count(): number {
@@ -37,7 +35,7 @@ export class MemoryPool {
       const kept = this.#kept[index] as Kept;
       if (kept.pagesInitial !== type.pagesInitial || kept.pagesMax !== type.pagesMax) continue;
       this.#kept.splice(index, 1);
-      this.#bytes -= type.pagesInitial * BYTES_PER_PAGE;
+      this.resting.take(kept);
       return kept.memory;
     }
     return create(type);
@@ -51,11 +49,12 @@ export class MemoryPool {
     const bytes = type.pagesInitial * BYTES_PER_PAGE;
     if (memory.buffer.byteLength !== bytes || type.pagesInitial > PAGES_MAX) return;
     new Uint8Array(memory.buffer).fill(0);
-    this.#kept.push({ ...type, memory });
-    this.#bytes += bytes;
-    while (this.#kept.length > MEMORIES_MAX || this.#bytes > BYTES_MAX) {
-      const oldest = this.#kept.shift() as Kept;
-      this.#bytes -= oldest.pagesInitial * BYTES_PER_PAGE;
-    }
+    const kept: Kept = { ...type, memory, bytes, letGo: () => this.#forget(kept) };
+    this.#kept.push(kept);
+    this.resting.add(kept);
+  }
+
+  #forget(kept: Kept): void {
+    this.#kept = this.#kept.filter((each) => each !== kept);
   }
 }

@@ -18,12 +18,13 @@ import {
 import type { MemoryType } from './import-memory.ts';
 import { checkStartSizes } from './memory-budget.ts';
 import { parseComponent } from './parse.ts';
+import { renewableModule } from './renewable-module.ts';
 
 /**
  * Raised whenever plans of an older build of Ebb must not be used any more. Core modules are kept with guards in their
  * code, so that every change to those counts, too.
  */
-export const PLAN_FORMAT = 5;
+export const PLAN_FORMAT = 6;
 
 interface PlanBase {
   readonly format: typeof PLAN_FORMAT;
@@ -55,6 +56,8 @@ export interface GeneratedPlan extends PlanBase {
 /** Instances are made by replaying steps, with host functions at the core ABI. */
 export interface DirectLinkPlan extends PlanBase, DirectPlan {
   readonly linking: 'direct';
+  /** Whether its modules are renewable: an instance that has served can be made as a new one is. */
+  readonly isRenewable: boolean;
 }
 
 /** A plan as it is kept on disk beside its files. */
@@ -104,7 +107,8 @@ function directly(bytes: Uint8Array, base: Base): Direct {
       bytes: new Uint8Array(module),
     }));
     const names = files.map(({ name }) => name);
-    return { plan: { ...base, linking: 'direct', ...plan, modules: names }, files, isProven };
+    const made = { ...base, linking: 'direct', isRenewable: false, ...plan, modules: names } as const;
+    return { plan: made, files, isProven };
   } catch (thrown) {
     // A RangeError is types nested so deeply that the stack ends.
     if (thrown instanceof CodedError || thrown instanceof RangeError) return { unfit: thrown.message };
@@ -190,5 +194,24 @@ async function withGuards({ plan, files }: Made, countsFuel: boolean): Promise<M
   }
   const deadlines = deadlinesOf(modules);
   const kept = { memories, guards, deadlines, countsFuel: countsFuel && deadlines === 'checks' };
-  return { plan: { ...plan, ...kept }, files: rewritten };
+  const made = { plan: { ...plan, ...kept }, files: rewritten };
+  return deadlines === 'checks' ? (withRenewal(made) ?? made) : made;
+}
+
+/** Instances that start larger are let go: clearing them takes as long as making them. */
+const RENEWABLE_PAGES_MAX = 256;
+
+/** The same with modules that are all renewable; undefined where they cannot be. */
+function withRenewal({ plan, files }: Made): Made | undefined {
+  const sizes = Object.values(plan.memories).map(({ pagesInitial }) => pagesInitial);
+  const ownMemories = Object.values(plan.guards).some(({ memories }) => memories.length > 0);
+  if (plan.linking !== 'direct' || ownMemories || sizes.some((pages) => pages > RENEWABLE_PAGES_MAX))
+    return undefined;
+  const renewable: PlannedFile[] = [];
+  for (const { name, bytes } of files) {
+    const made = renewableModule(bytes);
+    if (!made) return undefined;
+    renewable.push({ name, bytes: made });
+  }
+  return { plan: { ...plan, isRenewable: true }, files: renewable };
 }

@@ -87,6 +87,8 @@ export class WorkerExecution {
   /** Requests that it has served before. */
   #served = 0;
   #hasExited = false;
+  /** Whether it returned by itself, and nothing stopped it. */
+  #isSound = false;
   #isKept = false;
 
   constructor(port: SharedPort, surroundings: ExecutionSurroundings) {
@@ -189,7 +191,8 @@ export class WorkerExecution {
     used[USED.runUs] = Math.ceil(endedUs - readyUs);
     used[USED.memoryBytesPeak] = this.#instance?.memoryBytes() ?? 0;
     slot.outcome = OUTCOMES.indexOf(outcome);
-    this.#isKept = outcome === 'ok' && this.#canServeMore;
+    this.#isSound = outcome === 'ok' && !this.#hasExited && slot.stopReason === 0;
+    this.#isKept = this.#isSound && this.#canServeMore;
     if (this.#isKept) slot.markKept();
     const log = this.#log.bytes;
     if (log) this.#port.postBytes(FRAME.log, 0, log);
@@ -198,7 +201,7 @@ export class WorkerExecution {
   }
 
   get #canServeMore(): boolean {
-    if (this.#hasExited || !this.#execution.isTidy || this.#port.slot.stopReason !== 0) return false;
+    if (!this.#execution.isTidy) return false;
     return this.#instance?.rest !== undefined && this.#served + 1 < this.#start.reuse.requestsMax;
   }
 
@@ -207,7 +210,7 @@ export class WorkerExecution {
     const instance = this.#instance;
     if (!instance) return;
     if (!this.#isKept || !instance.rest?.()) {
-      instance.release();
+      instance.release(this.#isSound);
       return;
     }
     const { lease, component, reuse } = this.#start;

@@ -125,8 +125,9 @@ class GuestThread {
         return;
       }
       case 'unload':
-        this.#components.delete(message.id);
         this.#idle.forgetComponent(message.id);
+        this.#components.get(message.id)?.close();
+        this.#components.delete(message.id);
         return;
       case 'retire':
         this.#idle.forgetLease(message.lease);

@@ -13,22 +13,39 @@ export interface GuestStack {
   readonly canSuspend: boolean;
 }
 
-/** The context of whichever execution has the turn, for host functions that are made once. */
 /** An execution before it has a stack; what it made itself waits as the stack of its guest permits. */
 export interface StartableContext extends ExecutionContext {
   /** Set by whoever links the guest, before that runs. */
   stack: GuestStack;
 }
 
-/** News that suspend a guest only where its stack permits. */
-export const newsOnStack = (news: () => News, stack: () => GuestStack): News => ({
-  get canSuspend() {
-    return stack().canSuspend && news().canSuspend;
-  },
-  wait: (timeoutMs) => news().wait(timeoutMs),
-  next: (timeoutMs) => news().next(timeoutMs),
-});
+/**
+ * News that suspend a guest only where its stack permits. A class, since each literal with an accessor would have a
+ * layout of its own in the engine, which keeps what the literal refers to alive until a full collection.
+ */
+export class NewsOnStack implements News {
+  readonly #news: () => News;
+  readonly #stack: () => GuestStack;
 
+  constructor(news: () => News, stack: () => GuestStack) {
+    this.#news = news;
+    this.#stack = stack;
+  }
+
+  get canSuspend(): boolean {
+    return this.#stack().canSuspend && this.#news().canSuspend;
+  }
+
+  wait(timeoutMs: number): void {
+    this.#news().wait(timeoutMs);
+  }
+
+  next(timeoutMs: number): Promise<void> {
+    return this.#news().next(timeoutMs);
+  }
+}
+
+/** The context of whichever execution has the turn, for host functions that are made once. */
 export class CurrentContext implements ExecutionContext {
   readonly #stack: GuestStack;
   readonly news: News;
@@ -36,7 +53,7 @@ export class CurrentContext implements ExecutionContext {
 
   constructor(stack: GuestStack) {
     this.#stack = stack;
-    this.news = newsOnStack(
+    this.news = new NewsOnStack(
       () => this.#now.news,
       () => stack,
     );

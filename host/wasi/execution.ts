@@ -1,6 +1,6 @@
 /** One execution from the host's side: what its guest works with, and what the guest has made of it in the end. */
 import { Allowance } from './allowance.ts';
-import { type GuestStack, newsOnStack, type StartableContext } from './current-context.ts';
+import { type GuestStack, NewsOnStack, type StartableContext } from './current-context.ts';
 import type { ErrorCodeCase, ExecutionPort, News, RequestHead } from './execution-port.ts';
 import { IncomingRequest, ResponseOutparam } from './http-incoming.ts';
 import { FlowingNews, Outflow } from './outflow.ts';
@@ -56,7 +56,7 @@ export class Execution implements StartableContext {
     this.news = new FlowingNews(port.news, this.outflow);
     this.responseAllowance = new Allowance(bodyBytesMax, onTooLarge);
     this.heldAllowance = new Allowance(Math.min(bodyBytesMax, HELD_BYTES_MAX), onTooLarge);
-    const guestNews = newsOnStack(
+    const guestNews = new NewsOnStack(
       () => this.news,
       () => this.stack,
     );

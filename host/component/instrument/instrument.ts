@@ -102,7 +102,15 @@ class Rewrite {
   #readImports(): Imports {
     const section = this.#section(SECTION.import);
     if (section) return readImports(this.#cursor(section));
-    return { count: 0, longMemories: [], longTables: [], ownNames: [], entriesStart: 0 };
+    return {
+      count: 0,
+      functions: 0,
+      globals: 0,
+      longMemories: [],
+      longTables: [],
+      ownNames: [],
+      entriesStart: 0,
+    };
   }
 
   #indexSpaces(): IndexSpaces {

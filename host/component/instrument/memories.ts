@@ -63,6 +63,8 @@ function skipImportType(cursor: Cursor, kind: number): boolean {
 /** What stands in an import section. */
 export interface Imports {
   readonly count: number;
+  readonly functions: number;
+  readonly globals: number;
   /** Of each imported memory and table, whether it has 64-bit addresses. */
   readonly longMemories: readonly boolean[];
   readonly longTables: readonly boolean[];
@@ -78,6 +80,8 @@ export function readImports(cursor: Cursor): Imports {
   const ownNames: string[] = [];
   const longMemories: boolean[] = [];
   const longTables: boolean[] = [];
+  let functions = 0;
+  let globals = 0;
   for (let left = count; left > 0; left--) {
     const module = cursor.name();
     const name = cursor.name();
@@ -86,8 +90,10 @@ export function readImports(cursor: Cursor): Imports {
     const isLong = skipImportType(cursor, kind);
     if (kind === KIND.memory) longMemories.push(isLong);
     if (kind === KIND.table) longTables.push(isLong);
+    if (kind === KIND.function) functions++;
+    if (kind === KIND.global) globals++;
   }
-  return { count, longMemories, longTables, ownNames, entriesStart };
+  return { count, functions, globals, longMemories, longTables, ownNames, entriesStart };
 }
 
 export function readDefinedMemories(cursor: Cursor): readonly DefinedMemory[] {

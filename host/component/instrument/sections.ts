@@ -9,7 +9,10 @@ export const SECTION = {
   function: 3,
   table: 4,
   memory: 5,
+  global: 6,
   export: 7,
+  start: 8,
+  dataCount: 12,
   code: 10,
   data: 11,
 } as const;
