@@ -176,7 +176,7 @@ export class WorkerPool {
       },
       (result) => {
         this.#running[slot.index] = undefined;
-        this.#stock.giveBack(slot);
+        this.#stock.giveBack(slot, execution.thread);
         this.#placement.ended(execution, result.outcome === 'rejected' ? undefined : result.runUs);
         if (!this.#settings.isCurrent(functionName, lease)) this.retire(lease);
         this.#waiting.end(waiting);
