@@ -145,7 +145,7 @@ class Run {
 
   observed(ended: Ended): Observed {
     const memoryBytes = this.#instance?.memoryBytes() ?? 0;
-    this.#instance?.release();
+    this.#instance?.release(ended.outcome === 'ok');
     const sent = this.#port.calls.map(({ head, body }) => ({ ...head, body: body.text }));
     return { ...ended, log: Buffer.concat(this.#log).toString(), memoryBytes, sent };
   }

@@ -120,7 +120,7 @@ describe('no byte of one guest reaches the next', () => {
     const { run, pool } = await link(await toComponent(guestText({ act: SCAN })), 'direct');
     for (let round = 0; round < 3; round++) {
       expect(run({ method: 'POST' }).outcome).toBe('ok');
-      expect(pool.count).toBe(1);
+      expect(pool.resting.count).toBe(1);
       expect(run()).toMatchObject({ outcome: 'ok', body: 'ok' });
     }
     const trapping = `${SCAN} (if (i32.eq (i32.load8_u (i32.const 16)) (i32.const 0xa5)) (then unreachable))`;

@@ -16,6 +16,11 @@ export class RestingPlaces {
   readonly #kept: Resting[] = [];
   #bytes = 0;
 
+  /** How many things are kept. */
+  get count(): number {
+    return this.#kept.length;
+  }
+
   /** Keeps a thing until it is taken or others need its place. */
   add(resting: Resting): void {
     this.#kept.push(resting);

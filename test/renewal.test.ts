@@ -1,0 +1,234 @@
+/** Instances that are made as new again: modules with a start that can be called, and what a guest could leave behind. */
+import { createHash } from 'node:crypto';
+import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { importMemory, MEMORY_IMPORT } from '../host/component/import-memory.ts';
+import { RENEW_EXPORT, renewableModule } from '../host/component/renewable-module.ts';
+import { link, toComponent } from './linking-harness.ts';
+import { guestText } from './linking-wat.ts';
+
+type Exports = Record<string, (() => void) | { readonly value: unknown }>;
+
+async function imported(wat: string): Promise<Uint8Array> {
+  const binary = await parse(wat);
+  return importMemory(binary)?.bytes ?? binary;
+}
+
+interface Made {
+  readonly memory: WebAssembly.Memory;
+  readonly exports: Exports;
+}
+
+function instance(module: Uint8Array): Made {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 4 });
+  const given = { [MEMORY_IMPORT.module]: { [MEMORY_IMPORT.name]: memory }, host: { seven: 7 } };
+  const compiled = new WebAssembly.Module(new Uint8Array(module));
+  return { memory, exports: new WebAssembly.Instance(compiled, given).exports as Exports };
+}
+
+/** Everything that can be seen of an instance whose globals are all exported. */
+function stateOf({ memory, exports }: Made) {
+  const globals = Object.entries(exports).flatMap(([name, exported]) =>
+    'value' in exported ? [[name, exported.value]] : [],
+  );
+  return {
+    globals: Object.fromEntries(globals),
+    bytes: createHash('sha256').update(new Uint8Array(memory.buffer)).digest('hex'),
+  };
+}
+
+/** As a new one is, as one is after its renewal, and as one is that was used and renewed. */
+async function states(wat: string) {
+  const original = await imported(wat);
+  const renewable = renewableModule(original);
+  if (!renewable) throw new Error('the module is not renewable');
+  const made = instance(renewable);
+  const renew = made.exports[RENEW_EXPORT] as () => void;
+  renew();
+  const first = stateOf(made);
+  (made.exports.use as (() => void) | undefined)?.();
+  const used = stateOf(made);
+  new Uint8Array(made.memory.buffer).fill(0);
+  renew();
+  return { fresh: stateOf(instance(original)), first, used, renewed: stateOf(made) };
+}
+
+/** Sets each of these globals to a number, and fills the memory. */
+const USE = (sets: string) =>
+  `(func (export "use") ${sets} (memory.fill (i32.const 0) (i32.const 0xa5) (i32.const 65536)))`;
+
+describe('a renewed instance is as a new one', () => {
+  test.each([
+    ['without anything to set', `(memory 1) ${USE('')}`],
+    [
+      'with variables of every type of number',
+      `(memory 1) (global $a (export "a") (mut i32) (i32.const -5)) (global $b (export "b") (mut i64) (i64.const 77))
+       (global $c (export "c") (mut f32) (f32.const 0.5)) (global $d (export "d") (mut f64) (f64.const -0.25))
+       (global $e (mut v128) (v128.const i64x2 1 2)) (global (export "f") i32 (i32.const 9))
+       ${USE('(global.set $a (i32.const 1)) (global.set $b (i64.const 2)) (global.set $c (f32.const 3)) (global.set $d (f64.const 4)) (global.set $e (v128.const i64x2 8 9))')}`,
+    ],
+    [
+      'with values that are imported and reckoned',
+      `(import "host" "seven" (global $seven i32)) (memory 1)
+       (global $a (export "a") (mut i32) (i32.add (global.get $seven) (i32.const 3)))
+       (data (global.get $seven) "at seven") ${USE('(global.set $a (i32.const 1))')}`,
+    ],
+    [
+      'with data, one piece over the other',
+      `(memory 1) (data (i32.const 8) "first") (data (i32.const 10) "second") (data (i32.const 65530) "last") (data (i32.const 0) "") ${USE('')}`,
+    ],
+    ['with data that only its code would write', `(memory 1) (data "passive") ${USE('')}`],
+    [
+      'with a start that reads what the data wrote',
+      `(memory 1) (global $a (export "a") (mut i32) (i32.const 0)) (data (i32.const 8) "h")
+       (func $start (global.set $a (i32.add (global.get $a) (i32.load8_u (i32.const 8)))) (i32.store8 (i32.const 9) (i32.const 65)))
+       (start $start) ${USE('(global.set $a (i32.const 1))')}`,
+    ],
+    [
+      'with a table that its code only reads',
+      `(memory 1) (table 2 funcref) (elem (i32.const 0) $start $start) (type $t (func))
+       (global $a (export "a") (mut i32) (i32.const 0))
+       (func $start (global.set $a (i32.add (global.get $a) (i32.const 1))))
+       ${USE('(call_indirect (type $t) (i32.const 1))')}`,
+    ],
+    [
+      'without a function of its own',
+      '(memory 1) (data (i32.const 3) "abc") (global (export "a") (mut i32) (i32.const 4))',
+    ],
+  ])('%s', async (_what, fields) => {
+    const { fresh, first, used, renewed } = await states(`(module ${fields})`);
+    expect(first).toEqual(fresh);
+    expect(renewed).toEqual(fresh);
+    if (fields.includes('"use"')) expect(used).not.toEqual(fresh);
+  });
+
+  const number = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+  const global = fc.record({ value: number, isVariable: fc.boolean(), isLong: fc.boolean() });
+  const data = fc.record({
+    at: fc.integer({ min: 0, max: 65_500 }),
+    text: fc.stringMatching(/^[a-z]{0,30}$/),
+  });
+
+  test('whatever its globals and data are', async () => {
+    const module = fc.record({ globals: fc.array(global), segments: fc.array(data), starts: fc.boolean() });
+    await fc.assert(
+      fc.asyncProperty(module, async ({ globals, segments, starts }) => {
+        const variables = globals.flatMap(({ isVariable, isLong }, index) =>
+          isVariable ? [`(global.set ${index} (${isLong ? 'i64' : 'i32'}.const ${index}))`] : [],
+        );
+        const wat = `(module (memory 1)
+          ${globals.map(({ value, isVariable, isLong }, index) => {
+            const type = isLong ? 'i64' : 'i32';
+            return `(global (export "g${index}") ${isVariable ? `(mut ${type})` : type} (${type}.const ${value}))`;
+          })}
+          ${segments.map(({ at, text }) => `(data (i32.const ${at}) "${text}")`)}
+          (func $start (i32.store (i32.const 100) (i32.add (i32.load (i32.const 100)) (i32.const 1))))
+          ${starts ? '(start $start)' : ''} ${USE(variables.join(' '))})`.replaceAll(',', ' ');
+        const { fresh, first, renewed } = await states(wat);
+        expect(first).toEqual(fresh);
+        expect(renewed).toEqual(fresh);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test('and traps where a new one would', async () => {
+    const outside = '(module (memory 1) (data (i32.const 65535) "ab"))';
+    const original = await imported(outside);
+    expect(() => instance(original)).toThrow(WebAssembly.RuntimeError);
+    const made = instance(renewableModule(original) as Uint8Array);
+    expect(made.exports[RENEW_EXPORT]).toThrow(WebAssembly.RuntimeError);
+  });
+});
+
+describe('a module is not renewable', () => {
+  test.each([
+    ['that has a memory of its own', '(memory 1) (memory 1)'],
+    ['that writes to a table', '(table 2 funcref) (func (table.set (i32.const 0) (ref.null func)))'],
+    ['that makes a table grow', '(table 1 funcref) (func (drop (table.grow (ref.null func) (i32.const 1))))'],
+    [
+      'that fills a table',
+      '(table 1 funcref) (func (table.fill (i32.const 0) (ref.null func) (i32.const 1)))',
+    ],
+    [
+      'that copies within a table',
+      '(table 1 funcref) (func (table.copy (i32.const 0) (i32.const 0) (i32.const 1)))',
+    ],
+    [
+      'that writes elements',
+      '(table 1 funcref) (elem func) (func (table.init 0 (i32.const 0) (i32.const 0) (i32.const 0)))',
+    ],
+    ['that drops elements', '(elem func) (func (elem.drop 0))'],
+    ['that drops data', '(memory 1) (data "a") (func (data.drop 0))'],
+    [
+      'that writes data again',
+      '(memory 1) (data "a") (func (memory.init 0 (i32.const 0) (i32.const 0) (i32.const 1)))',
+    ],
+    ['with a variable that refers to something', '(global (mut funcref) (ref.null func))'],
+    [
+      'with objects on the heap of the engine',
+      '(type (struct (field (mut i32)))) (global (ref null 0) (ref.null 0))',
+    ],
+    ['that makes references without an object', '(func (drop (ref.i31 (i32.const 1))))'],
+    [`with an export ${RENEW_EXPORT}`, `(func (export "${RENEW_EXPORT}"))`],
+    ['with more to set than pays', `(memory 1) ${'(data (i32.const 0) "a")'.repeat(10_001)}`],
+  ])('%s', async (_what, fields) => {
+    expect(renewableModule(await imported(`(module ${fields})`))).toBeUndefined();
+  });
+});
+
+describe('a component of renewable modules', () => {
+  /** Says how often it was called, and traps, grows or goes on as the method says. */
+  const COUNT = {
+    globals: '(global $calls (mut i32) (i32.const 0))',
+    act: `(global.set $calls (i32.add (global.get $calls) (i32.const 1)))
+      (if (i32.ne (global.get $calls) (i32.const 1)) (then unreachable))
+      (call $method (local.get $req) (i32.const 16))
+      (if (i32.eq (i32.load8_u (i32.const 16)) (i32.const 2)) (then unreachable))
+      (if (i32.eq (i32.load8_u (i32.const 16)) (i32.const 3)) (then (drop (memory.grow (i32.const 1)))))`,
+  };
+  const counting = async (): Promise<Uint8Array> =>
+    toComponent(
+      guestText({ act: COUNT.act })
+        .replace(/\(module/, `(module ${''}`)
+        .replace(/\)\s*$/, `${COUNT.globals})`),
+    );
+
+  test('serves each request as its first, in the same instance', async () => {
+    const { run, runSuspendably, plan, pool } = await link(await counting(), 'direct');
+    expect(plan).toMatchObject({ linking: 'direct', isRenewable: true });
+    for (let round = 0; round < 3; round++) {
+      expect(run()).toMatchObject({ outcome: 'ok', body: 'ok' });
+      expect(pool.resting.count).toBe(1);
+      expect(pool.count).toBe(0);
+    }
+    expect(await runSuspendably()).toMatchObject({ outcome: 'ok', body: 'ok' });
+  });
+
+  test('lets an instance go that trapped or grew', async () => {
+    const { run, pool, linked } = await link(await counting(), 'direct');
+    expect(run({ method: 'POST' }).outcome).toBe('trap');
+    expect(pool.count).toBe(1);
+    expect(run({ method: 'PUT' }).outcome).toBe('ok');
+    expect(pool.resting.count).toBe(0);
+    expect(run()).toMatchObject({ outcome: 'ok', body: 'ok' });
+    expect(pool.resting.count).toBe(1);
+    linked.close();
+    expect(pool.resting.count).toBe(0);
+  });
+
+  test('makes room for what the thread needs more', async () => {
+    const { linked, run, pool } = await link(await counting(), 'direct');
+    run();
+    for (let pages = 1; pages <= 16; pages++) {
+      const type = { pagesInitial: 1, pagesMax: pages };
+      pool.give(pool.take(type), type);
+    }
+    expect(pool.resting.count).toBe(16);
+    expect(pool.count).toBe(16);
+    expect(run()).toMatchObject({ outcome: 'ok', body: 'ok' });
+    expect(pool.count).toBe(15);
+    linked.close();
+  });
+});
