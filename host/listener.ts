@@ -3,6 +3,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { CodedError } from '../metering/errors.ts';
 import { rawErrorAnswer } from './error-response.ts';
+import { Roster } from './roster.ts';
 
 const WORDS: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: 'headers of at most 16 KiB, got more',
@@ -12,9 +13,9 @@ const WORDS: Readonly<Record<string, string>> = {
 
 export class Listener {
   readonly #server: Server;
-  readonly #open = new Set<ServerResponse>();
+  readonly #open = new Roster<ServerResponse>();
   /** Responses under way by connection: nothing else may be written to it meanwhile. */
-  readonly #answering = new WeakMap<Socket, Set<ServerResponse>>();
+  readonly #answering = new WeakMap<Socket, Roster<ServerResponse>>();
   #ending = false;
   #whenEnded: (() => void) | undefined;
 
@@ -84,11 +85,11 @@ export class Listener {
   }
 
   /** When a connection ends, Node tells the response that has it; those that wait behind that one are told here. */
-  #watch(socket: Socket): Set<ServerResponse> {
-    const answering = new Set<ServerResponse>();
+  #watch(socket: Socket): Roster<ServerResponse> {
+    const answering = new Roster<ServerResponse>();
     this.#answering.set(socket, answering);
     socket.once('close', () => {
-      for (const outgoing of answering) {
+      for (const outgoing of [...answering]) {
         if (outgoing.socket) continue;
         outgoing.destroy();
         outgoing.emit('close');

@@ -49,9 +49,9 @@ describe('an AssemblyScript guest answers the same in both ways', () => {
     const before = direct.run({ path: '/fib/1' });
     const grown = agreed(guest('burn'), { path: '/alloc/3' });
     expect(grown.memoryBytes).toBeGreaterThan(3 * 1_048_576);
-    expect(direct.pool.count).toBe(0);
+    expect(direct.pool.resting.count).toBe(0);
     expect(direct.run({ path: '/fib/1' }).memoryBytes).toBe(before.memoryBytes);
-    expect(direct.pool.count).toBe(1);
+    expect(direct.pool.resting.count).toBe(1);
   });
 });
 

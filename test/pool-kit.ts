@@ -64,7 +64,7 @@ export async function withoutChecks(name: string): Promise<CompiledComponent> {
     if (imported) memories[file] = { ...imported.memory, pagesMax: MEMORY_BYTES / 65_536 };
     modules[file] = await WebAssembly.compile(imported?.bytes ?? new Uint8Array(bytes));
   }
-  const unguarded = { ...plan, deadlines: 'thread' as const, guards: {} };
+  const unguarded = { ...plan, deadlines: 'thread' as const, guards: {}, isRenewable: false };
   const sizes = { memoryBytesMax: MEMORY_BYTES, codeBytes: 0 };
   return { plan: unguarded, modules, memories, key: `${name} without checks`, script: '', ...sizes };
 }

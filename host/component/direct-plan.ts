@@ -1,5 +1,5 @@
 /**
- * A component's model becomes a list of steps that link-direct.ts replays for each instance: which core module is
+ * A component's model becomes a list of steps that direct-binding.ts replays for each instance: which core module is
  * instantiated with what, and which host function sits behind which import. Nothing here runs anything.
  */
 import { CodedError } from '../../metering/errors.ts';

@@ -4,12 +4,13 @@
  * as a new one is, since modules that could change anything else are refused. Nothing is renumbered.
  */
 import { encodeU32 } from './binary.ts';
+import { CORE_SECTION } from './core-format.ts';
 import { ByteSink, signedLeb } from './instrument/byte-sink.ts';
 import { Cursor } from './instrument/cursor.ts';
 import { readImports } from './instrument/memories.ts';
 import { OP, prefixed } from './instrument/opcodes.ts';
 import { Refusal } from './instrument/refusal.ts';
-import { rankOf, readSections, SECTION, type Section } from './instrument/sections.ts';
+import { rankOf, readSections, type Section } from './instrument/sections.ts';
 import { skipValueType, Walker } from './instrument/walk.ts';
 
 /** Under this name a renewable module exports the function, which has to be called once for a new instance as well. */
@@ -50,14 +51,14 @@ class Renewal {
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
     this.#sections = readSections(bytes);
-    const imports = this.#read(SECTION.import, readImports);
+    const imports = this.#read(CORE_SECTION.import, readImports);
     this.#memoryCount = imports?.longMemories.length ?? 0;
     this.#importedFunctions = imports?.functions ?? 0;
     this.#importedGlobals = imports?.globals ?? 0;
   }
 
   run(): Uint8Array<ArrayBuffer> {
-    if (this.#section(SECTION.memory)) throw refuse(0, 'expected no memory of its own, got one');
+    if (this.#section(CORE_SECTION.memory)) throw refuse(0, 'expected no memory of its own, got one');
     this.#checkExports();
     this.#checkCode();
     const types = this.#checkTypes();
@@ -67,14 +68,17 @@ class Renewal {
     this.#callStart();
     this.#body.append([OP.end]);
     const added = new Map<number, Uint8Array>([
-      [SECTION.type, this.#longer(SECTION.type, [FUNCTION_TYPE, 0, 0])],
-      [SECTION.function, this.#longer(SECTION.function, encodeU32(types))],
-      [SECTION.export, this.#longer(SECTION.export, this.#exportEntry())],
-      [SECTION.code, this.#longer(SECTION.code, [...encodeU32(this.#body.length), ...this.#body.view()])],
+      [CORE_SECTION.type, this.#longer(CORE_SECTION.type, [FUNCTION_TYPE, 0, 0])],
+      [CORE_SECTION.function, this.#longer(CORE_SECTION.function, encodeU32(types))],
+      [CORE_SECTION.export, this.#longer(CORE_SECTION.export, this.#exportEntry())],
+      [
+        CORE_SECTION.code,
+        this.#longer(CORE_SECTION.code, [...encodeU32(this.#body.length), ...this.#body.view()]),
+      ],
     ]);
     if (data) {
-      added.set(SECTION.data, data.section);
-      added.set(SECTION.dataCount, Uint8Array.from(encodeU32(data.count)));
+      added.set(CORE_SECTION.data, data.section);
+      added.set(CORE_SECTION.dataCount, Uint8Array.from(encodeU32(data.count)));
     }
     return this.#assembled(added);
   }
@@ -99,11 +103,11 @@ class Renewal {
       }
       return count;
     };
-    return this.#read(SECTION.type, check) ?? 0;
+    return this.#read(CORE_SECTION.type, check) ?? 0;
   }
 
   #checkExports(): void {
-    this.#read(SECTION.export, (cursor) => {
+    this.#read(CORE_SECTION.export, (cursor) => {
       for (let left = cursor.u32(); left > 0; left--) {
         if (cursor.name() === RENEW_EXPORT) throw refuse(cursor.offset, `expected no export ${RENEW_EXPORT}`);
         cursor.skip(1);
@@ -113,7 +117,7 @@ class Renewal {
   }
 
   #checkCode(): void {
-    this.#read(SECTION.code, (cursor) => {
+    this.#read(CORE_SECTION.code, (cursor) => {
       for (let left = cursor.u32(); left > 0; left--) {
         const body = cursor.slice(cursor.u32());
         for (let groups = body.u32(); groups > 0; groups--) {
@@ -129,7 +133,7 @@ class Renewal {
   }
 
   #setGlobals(): void {
-    this.#read(SECTION.global, (cursor) => {
+    this.#read(CORE_SECTION.global, (cursor) => {
       const count = cursor.u32();
       for (let index = 0; index < count; index++) {
         const type = cursor.peek();
@@ -156,7 +160,7 @@ class Renewal {
 
   /** @returns the same segments, none of which the engine writes by itself. */
   #writeData(): { readonly section: Uint8Array; readonly count: number } | undefined {
-    return this.#read(SECTION.data, (cursor) => {
+    return this.#read(CORE_SECTION.data, (cursor) => {
       const count = cursor.u32();
       const section = new ByteSink(cursor.end - cursor.offset + 16);
       section.append(encodeU32(count));
@@ -184,7 +188,7 @@ class Renewal {
   }
 
   #callStart(): void {
-    const start = this.#read(SECTION.start, (cursor) => cursor.u32());
+    const start = this.#read(CORE_SECTION.start, (cursor) => cursor.u32());
     if (start !== undefined) this.#body.append([OP.call, ...encodeU32(start)]);
   }
 
@@ -194,7 +198,7 @@ class Renewal {
   }
 
   #exportEntry(): number[] {
-    const functions = this.#read(SECTION.function, (cursor) => cursor.u32()) ?? 0;
+    const functions = this.#read(CORE_SECTION.function, (cursor) => cursor.u32()) ?? 0;
     const name = Buffer.from(RENEW_EXPORT);
     return [name.length, ...name, KIND_FUNCTION, ...encodeU32(this.#importedFunctions + functions)];
   }
@@ -220,10 +224,10 @@ class Renewal {
     };
     out.append(this.#bytes.subarray(0, 8));
     for (const { id, start, end } of this.#sections) {
-      while (id !== SECTION.custom && left[0] && rankOf(left[0][0]) < rankOf(id))
+      while (id !== CORE_SECTION.custom && left[0] && rankOf(left[0][0]) < rankOf(id))
         put(left.shift() as [number, Uint8Array]);
       if (left[0]?.[0] === id) put(left.shift() as [number, Uint8Array]);
-      else if (id !== SECTION.start) out.copy(this.#bytes, start, end);
+      else if (id !== CORE_SECTION.start) out.copy(this.#bytes, start, end);
     }
     for (const section of left) put(section);
     return out.view();

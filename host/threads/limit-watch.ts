@@ -24,7 +24,7 @@ export class LimitWatch {
   }
 
   look(thread: GuestThread, nowMs: number): void {
-    for (const execution of thread.executions) this.#lookAt(thread, execution, nowMs);
+    for (const execution of [...thread.executions]) this.#lookAt(thread, execution, nowMs);
   }
 
   #lookAt(thread: GuestThread, execution: Execution, nowMs: number): void {

@@ -167,7 +167,7 @@ export class Placement {
   overdue(isOverdue: (execution: Execution) => boolean): Execution[] {
     const found = [...this.#homeless].filter(isOverdue);
     for (const { executions } of this.#threads) {
-      for (const execution of executions) {
+      for (const execution of [...executions]) {
         if (execution.startedMs === 0 && isOverdue(execution) && this.#takeBack(execution))
           found.push(execution);
       }

@@ -294,7 +294,7 @@ export class WorkerPool {
     const nowMs = performance.now();
     for (const thread of this.#crew.threads) {
       this.#watch.look(thread, nowMs);
-      for (const execution of thread.executions) execution.look(nowMs);
+      for (const execution of [...thread.executions]) execution.look(nowMs);
     }
     this.#waiting.refuseWhere(({ enqueuedMs, queueTimeoutMs }) => {
       const isTooLong = waitedTooLong((nowMs - enqueuedMs) * 1_000, queueTimeoutMs * 1_000);

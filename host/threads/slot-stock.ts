@@ -6,7 +6,7 @@ export class SlotStock {
   /** Last used first, so that few pages are ever touched. */
   readonly #free: SharedSlot[] = [];
   /** Given back while their worker may still touch them, and whose worker that is. */
-  readonly #ending = new Map<SharedSlot, unknown>();
+  #ending: { readonly slot: SharedSlot; readonly thread: unknown }[] = [];
   readonly #held = new Set<SharedSlot>();
 
   constructor(area: SharedArea) {
@@ -24,7 +24,7 @@ export class SlotStock {
 
   /** @param thread the one that had it last. */
   giveBack(slot: SharedSlot, thread: unknown): void {
-    if (!this.#held.has(slot)) this.#ending.set(slot, thread);
+    if (!this.#held.has(slot)) this.#ending.push({ slot, thread });
     this.#collect();
   }
 
@@ -33,9 +33,9 @@ export class SlotStock {
    * given back and that it has not let go of, which it may never do now. @returns lets them all go.
    */
   hold(thread: unknown, slots: readonly SharedSlot[]): () => void {
-    const left = [...this.#ending].filter(([, of]) => of === thread).map(([slot]) => slot);
-    for (const slot of left) this.#ending.delete(slot);
-    const all = [...slots, ...left];
+    const left = this.#ending.filter((ending) => ending.thread === thread);
+    this.#ending = this.#ending.filter((ending) => ending.thread !== thread);
+    const all = [...slots, ...left.map(({ slot }) => slot)];
     for (const slot of all) this.#held.add(slot);
     return () => {
       for (const slot of all) {
@@ -47,10 +47,11 @@ export class SlotStock {
   }
 
   #collect(): void {
-    for (const slot of this.#ending.keys()) {
+    for (let at = this.#ending.length - 1; at >= 0; at--) {
+      const { slot } = this.#ending[at] as { readonly slot: SharedSlot };
       const { state } = slot;
       if (state !== SLOT_STATE.done && state !== SLOT_STATE.free) continue;
-      this.#ending.delete(slot);
+      this.#ending.splice(at, 1);
       this.#free.push(slot);
     }
   }

@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { LimitCells, ROOM, type StopReason } from '../component/limit-cells.ts';
 import type { CompiledComponent } from '../component/module-cache.ts';
+import { Roster } from '../roster.ts';
 import { siblingModule } from '../sibling-module.ts';
 import type { Execution } from './execution.ts';
 import type { SharedArea } from './shared-area.ts';
@@ -27,7 +28,7 @@ export interface ThreadLoad {
 
 export class GuestThread {
   /** Executions that were given to it and have not ended, oldest first. */
-  readonly executions = new Set<Execution>();
+  readonly executions = new Roster<Execution>();
   /** By `performance.now()`; meaningful while nothing is on it. */
   idleSinceMs = 0;
   /** Whether something that was queued on it had to be taken back, and it has ended nothing since. */

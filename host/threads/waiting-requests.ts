@@ -4,6 +4,7 @@
  */
 import type { CodedError } from '../../metering/errors.ts';
 import { takesTurns } from '../../metering/policy.ts';
+import { Roster } from '../roster.ts';
 
 /** One waiting request; `start` or `refuse` is called once. */
 export interface Waiting<Slot> {
@@ -26,7 +27,7 @@ export interface Waiting<Slot> {
 interface Lane<Slot> {
   readonly functionName: string;
   /** In the order of arrival. */
-  readonly waiting: Set<Waiting<Slot>>;
+  readonly waiting: Roster<Waiting<Slot>>;
   running: number;
   concurrency: number;
 }
@@ -34,7 +35,7 @@ interface Lane<Slot> {
 interface Level<Slot> {
   readonly lanes: Map<string, Lane<Slot>>;
   /** Those that take part in the round, the next one first. */
-  readonly round: Set<Lane<Slot>>;
+  readonly round: Roster<Lane<Slot>>;
   waiting: number;
 }
 
@@ -45,7 +46,7 @@ export class WaitingRequests<Slot> {
 
   constructor(levelMax: number) {
     this.#levels = Array.from({ length: levelMax + 1 }, () => {
-      return { lanes: new Map(), round: new Set(), waiting: 0 };
+      return { lanes: new Map(), round: new Roster(), waiting: 0 };
     });
   }
 
@@ -76,11 +77,11 @@ export class WaitingRequests<Slot> {
 
   /** The function that has most requests waiting on a level, how many, and the newest of them. */
   longestOf(level: number): { readonly queued: number; readonly newest: () => Waiting<Slot> } | undefined {
-    let longest = new Set<Waiting<Slot>>();
+    let longest: Roster<Waiting<Slot>> | undefined;
     for (const { waiting } of this.#at(level).lanes.values())
-      if (waiting.size > longest.size) longest = waiting;
-    if (longest.size === 0) return undefined;
-    return { queued: longest.size, newest: () => [...longest].at(-1) as Waiting<Slot> };
+      if (waiting.size > (longest?.size ?? 0)) longest = waiting;
+    const found = longest;
+    return found && { queued: found.size, newest: () => found.last as Waiting<Slot> };
   }
 
   add(waiting: Waiting<Slot>): void {
@@ -88,7 +89,7 @@ export class WaitingRequests<Slot> {
     const { functionName, concurrency } = waiting;
     const lane = level.lanes.get(functionName) ?? {
       functionName,
-      waiting: new Set<Waiting<Slot>>(),
+      waiting: new Roster<Waiting<Slot>>(),
       running: 0,
       concurrency,
     };
@@ -104,8 +105,7 @@ export class WaitingRequests<Slot> {
     for (let at = this.#levels.length - 1; at >= 0; at--) {
       const { round } = this.#at(at);
       if (round.size === 0 || !mayStart(at)) continue;
-      const [lane] = round as Set<Lane<Slot>>;
-      return lane?.waiting.values().next().value;
+      return round.first?.waiting.first;
     }
     return undefined;
   }
@@ -144,7 +144,7 @@ export class WaitingRequests<Slot> {
   refuseWhere(errorFor: (waiting: Waiting<Slot>) => CodedError | undefined): void {
     for (const { lanes } of this.#levels) {
       for (const { waiting: queue } of [...lanes.values()]) {
-        for (const waiting of queue) {
+        for (let waiting = queue.first; waiting; waiting = queue.first) {
           const error = errorFor(waiting);
           if (!error) break;
           this.refuse(waiting, error);
@@ -159,9 +159,9 @@ export class WaitingRequests<Slot> {
 
   #keepInRound({ lanes, round }: Level<Slot>, lane: Lane<Slot>): void {
     const { functionName, waiting, running, concurrency } = lane;
-    // A set keeps the place of what it has already.
-    if (takesTurns({ queued: waiting.size, running, concurrencyLimit: concurrency })) round.add(lane);
-    else round.delete(lane);
+    const takesPart = takesTurns({ queued: waiting.size, running, concurrencyLimit: concurrency });
+    if (!takesPart) round.delete(lane);
+    else if (!round.has(lane)) round.add(lane);
     if (waiting.size === 0 && running === 0) lanes.delete(functionName);
   }
 }

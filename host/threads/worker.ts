@@ -6,6 +6,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { LimitCells } from '../component/limit-cells.ts';
 import { type LinkedComponent, linkComponent } from '../component/link.ts';
 import { MemoryPool } from '../component/memory-pool.ts';
+import { Roster } from '../roster.ts';
 import type { News } from '../wasi/execution-port.ts';
 import { IdleInstances } from './idle-instances.ts';
 import { SharedArea } from './shared-area.ts';
@@ -53,7 +54,7 @@ class GuestThread {
     memoryBytesMax: IDLE_BYTES_MAX,
     nowMs: () => performance.now(),
   });
-  readonly #parked = new Set<Parked>();
+  readonly #parked = new Roster<Parked>();
   readonly #portThread: PortThread;
   /** Whether an execution is under way that neither waits nor has ended. */
   #isRunning = false;
