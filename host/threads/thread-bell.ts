@@ -38,9 +38,10 @@ export class ThreadBell {
   /** Serving thread: there is something new. @returns whether the thread needs a message to wake. */
   ring(): boolean {
     Atomics.add(this.#words, NEWS, 1);
-    const sleeps = Atomics.load(this.#words, SLEEPS);
-    if (sleeps === SHORT_SLEEP) Atomics.notify(this.#words, NEWS);
-    return sleeps === LONG_SLEEP;
+    // It takes a while to wake, and is woken once: waking costs as much as a small guest's run.
+    const slept = Atomics.exchange(this.#words, SLEEPS, AWAKE);
+    if (slept === SHORT_SLEEP) Atomics.notify(this.#words, NEWS);
+    return slept === LONG_SLEEP;
   }
 
   /** Worker: the next entry; undefined when there is none. */
