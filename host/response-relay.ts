@@ -3,6 +3,7 @@
  * guest goes on or writes more than may be held: then it leaves piece by piece, no faster than the client takes it.
  */
 import type { ServerResponse } from 'node:http';
+import { BufferStock } from './buffer-stock.ts';
 import { sentHeaders } from './response-head.ts';
 import type { RunControl } from './threads/run-events.ts';
 import { isBodiless } from './wasi/bodiless.ts';
@@ -59,7 +60,7 @@ export class ResponseRelay {
 
   write(chunk: Buffer): void {
     if (this.isStreaming) {
-      this.#send(Buffer.from(chunk));
+      this.#send(chunk);
       return;
     }
     this.#heldBytes += chunk.length;
@@ -122,6 +123,7 @@ export class ResponseRelay {
     this.#finish();
   }
 
+  /** Of a chunk that may be overwritten afterwards. */
   #send(chunk: Buffer): void {
     if (this.#isBodiless) {
       this.#control?.taken(chunk.length);
@@ -130,7 +132,8 @@ export class ResponseRelay {
     if (this.#outgoing.destroyed) return;
     this.bytes += chunk.length;
     this.#owedBytes += chunk.length;
-    if (this.#outgoing.write(chunk)) this.#drained();
+    const copy = stock.copyOf(chunk);
+    if (this.#outgoing.write(copy.bytes, () => stock.giveBack(copy))) this.#drained();
   }
 
   #drained(): void {
@@ -147,6 +150,9 @@ export class ResponseRelay {
     this.#outgoing.end();
   }
 }
+
+/** Chunks on their way to all clients. */
+const stock = new BufferStock();
 
 /** Bodies that are cheaper to copy than to write apart. */
 const SHORT_BYTES = 16_384;

@@ -129,7 +129,7 @@ class Run {
   constructor(linked: LinkedComponent, ask: Ask, canSuspend: boolean) {
     this.#linked = linked;
     this.#port = ask.port ?? portFor(ask, canSuspend);
-    this.execution = executionFor(ask, this.#port, (bytes) => this.#log.push(bytes));
+    this.execution = executionFor(ask, this.#port, (bytes) => this.#log.push(bytes.slice()));
   }
 
   handle(): void | Promise<void> {

@@ -8,7 +8,14 @@ import { GuestCalls } from '../wasi/core/guest-calls.ts';
 import { GuestMemory, type Realloc } from '../wasi/core/guest-memory.ts';
 import { HandleTable } from '../wasi/core/handle-table.ts';
 import { coreFunction, coreParams, dropFunction } from '../wasi/core/host-function.ts';
-import { BLOCKING_FUNCTIONS, hostCall, NEVER, signatureOf, vainCall } from '../wasi/core/interfaces.ts';
+import {
+  BLOCKING_FUNCTIONS,
+  hostCall,
+  LENDING_FUNCTIONS,
+  NEVER,
+  signatureOf,
+  vainCall,
+} from '../wasi/core/interfaces.ts';
 import { STRING_CODECS } from '../wasi/core/strings.ts';
 import { CurrentContext } from '../wasi/current-context.ts';
 import { hostFunctions } from '../wasi/imports.ts';
@@ -146,11 +153,12 @@ export class DirectImports {
     return suspensionPoint(coreParams(text), run);
   }
 
-  #side({ memory, realloc, encoding }: HostSource): AbiSide {
+  #side({ functionName, memory, realloc, encoding }: HostSource): AbiSide {
     return {
       memory: this.#memory(memory, realloc),
       handles: this.handles,
       strings: STRING_CODECS[encoding],
+      lendsBytes: LENDING_FUNCTIONS.has(functionName),
     };
   }
 

@@ -1,5 +1,6 @@
 /** A body that comes in, as it is read in a worker: what has arrived by frames and was not read yet. */
 import { WINDOW_BYTES } from '../body-window.ts';
+import type { BufferStock, StockedCopy } from '../buffer-stock.ts';
 import type { BodySource, ErrorCodeCase } from '../wasi/execution-port.ts';
 import type { WireHeaders } from '../wasi/fields.ts';
 import { FRAME } from './frames.ts';
@@ -14,25 +15,31 @@ export class FramedSource implements BodySource {
   state: BodySource['state'] = 'open';
   failure: ErrorCodeCase | undefined;
   trailers: WireHeaders | undefined;
-  readonly #chunks: Uint8Array[] = [];
+  readonly #chunks: StockedCopy[] = [];
   readonly #tell: (type: number, text: string) => void;
+  readonly #stock: BufferStock;
+  /** Read to its end by the last read, whose caller may still look at it. */
+  #spent: StockedCopy | undefined;
   #offset = 0;
   #untold = 0;
   #isCancelled = false;
 
   /** @param tell sends a frame about this body. */
-  constructor(tell: (type: number, text: string) => void) {
+  constructor(stock: BufferStock, tell: (type: number, text: string) => void) {
+    this.#stock = stock;
     this.#tell = tell;
   }
 
   read(lengthMax: number): Uint8Array {
+    if (this.#spent) this.#stock.giveBack(this.#spent);
+    this.#spent = undefined;
     const chunk = this.#chunks[0];
     if (!chunk) return NOTHING;
-    const bytes = chunk.subarray(this.#offset, this.#offset + lengthMax);
+    const bytes = chunk.bytes.subarray(this.#offset, this.#offset + lengthMax);
     this.#offset += bytes.length;
     this.availableBytes -= bytes.length;
-    if (this.#offset === chunk.length) {
-      this.#chunks.shift();
+    if (this.#offset === chunk.bytes.length) {
+      this.#spent = this.#chunks.shift();
       this.#offset = 0;
     }
     this.#take(bytes.length);
@@ -50,7 +57,7 @@ export class FramedSource implements BodySource {
   /** Takes what has arrived; the bytes are copied. */
   add(bytes: Uint8Array): void {
     if (this.#isCancelled || bytes.length === 0) return;
-    this.#chunks.push(new Uint8Array(bytes));
+    this.#chunks.push(this.#stock.copyOf(bytes));
     this.availableBytes += bytes.length;
   }
 

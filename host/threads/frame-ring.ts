@@ -9,6 +9,8 @@ const MASK = RING_BYTES - 1;
 /** Marks a frame whose message goes on in the next one of its stream. */
 const MORE = 0x80;
 
+/** Less is not worth a frame of its own. */
+export const MIN_PIECE_BYTES = 4_096;
 /** The most bytes that one frame carries, so that several fit at once. */
 export const FRAME_BYTES_MAX = RING_BYTES / 4;
 
@@ -46,6 +48,16 @@ export class FrameWriter {
   get room(): number {
     const used = (this.#head - Atomics.load(this.#at.words, this.#at.tailAt)) | 0;
     return Math.min(FRAME_BYTES_MAX, RING_BYTES - used - HEADER_BYTES);
+  }
+
+  /**
+   * How much of a longer message the next frame should carry, of what there is room for: no more than lies in one piece,
+   * where that is worth a frame, since its reader need not put it together then.
+   */
+  pieceOf(lengthBytes: number): number {
+    const most = Math.min(lengthBytes, this.room);
+    const toEnd = RING_BYTES - ((this.#head + HEADER_BYTES) & MASK);
+    return toEnd < most && toEnd >= MIN_PIECE_BYTES ? toEnd : most;
   }
 
   /** Whether anything was written that the reader has not yet taken. */

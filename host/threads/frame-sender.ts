@@ -1,5 +1,6 @@
 /** Messages from the serving thread to a worker, which keep their order while there is no room for them. */
-import { FrameWriter, type RingWords } from './frame-ring.ts';
+import { discard } from '../buffer-stock.ts';
+import { FrameWriter, MIN_PIECE_BYTES, type RingWords } from './frame-ring.ts';
 import type { Ring } from './shared-slot.ts';
 
 /** A message, or the rest of one, that found no room in the ring. */
@@ -7,6 +8,8 @@ interface Unsent {
   readonly type: number;
   readonly stream: number;
   readonly bytes: Uint8Array;
+  /** What `bytes` are the rest of. */
+  readonly whole: Uint8Array;
 }
 
 /** What is heard of the ring. */
@@ -16,9 +19,6 @@ export interface SenderEvents {
   /** There is more to write than fits; `sendUnsent` is to be called once the worker has read. */
   readonly onFull: () => void;
 }
-
-/** Less room than that is not worth a piece of a longer message. */
-const MIN_PIECE_BYTES = 4_096;
 
 export class FrameSender {
   readonly #writer: FrameWriter;
@@ -41,27 +41,28 @@ export class FrameSender {
     this.#events.onSent();
   }
 
-  /** The bytes are copied. */
+  /** The bytes are the sender's from now on, which lets go of their memory once they are written. */
   postBytes(type: number, stream: number, bytes: Uint8Array): void {
     const rest = this.#unsent.length > 0 ? bytes : this.#write(type, stream, bytes);
     if (rest) {
-      this.#unsent.push({ type, stream, bytes: Buffer.from(rest) });
+      this.#unsent.push({ type, stream, bytes: rest, whole: bytes });
       this.#events.onFull();
-    }
+    } else discard(bytes);
     this.#events.onSent();
   }
 
   sendUnsent(): void {
     for (let next = this.#unsent[0]; next; next = this.#unsent[0]) {
-      const { type, stream, bytes } = next;
+      const { type, stream, bytes, whole } = next;
       const rest = this.#write(type, stream, bytes);
       if (rest) {
-        this.#unsent[0] = { type, stream, bytes: rest };
+        this.#unsent[0] = { type, stream, bytes: rest, whole };
         this.#events.onFull();
         this.#events.onSent();
         return;
       }
       this.#unsent.shift();
+      discard(whole);
       this.#events.onSent();
     }
   }
@@ -72,8 +73,9 @@ export class FrameSender {
     for (;;) {
       const { room } = this.#writer;
       if (room < Math.min(rest.length, MIN_PIECE_BYTES)) return rest;
-      const piece = rest.subarray(0, room);
-      rest = rest.subarray(room);
+      const length = this.#writer.pieceOf(rest.length);
+      const piece = rest.subarray(0, length);
+      rest = rest.subarray(length);
       this.#writer.write(type, stream, piece, rest.length > 0);
       this.#writer.publish();
       if (rest.length === 0) return undefined;

@@ -6,7 +6,7 @@ import type { WireHeaders } from '../wasi/fields.ts';
 
 /** A run under way, as its caller drives it. After it has ended all of it does nothing. */
 export interface RunControl {
-  /** More of the request's body; the bytes are copied. @returns false when the guest is behind: wait for `onSpace`. */
+  /** More of the request's body, which nobody else may look at from now on. @returns false when the guest is behind: wait for `onSpace`. */
   sendBody(chunk: Uint8Array): boolean;
   endBody(trailers: WireHeaders): void;
   /** The rest of the request's body will never come. */

@@ -2,6 +2,7 @@
  * The outside of one execution, for a worker: bodies and answers that travel as frames through the execution's slot.
  * Must not know which guest runs, nor what else its thread does.
  */
+import type { BufferStock } from '../buffer-stock.ts';
 import type {
   BodySink,
   ExecutionPort,
@@ -29,6 +30,8 @@ import { IN_HEAD, IN_TAIL, OUT_HEAD, OUT_TAIL, type SharedSlot } from './shared-
 
 /** What the port needs of its thread. */
 export interface PortThread {
+  /** For the bodies that its executions read. */
+  readonly buffers: BufferStock;
   /** Tells the serving thread that the slot has news. */
   announce(slot: SharedSlot): void;
   /** Sleeps until the thread has news, whoever they are for, at most `timeoutMs`. */
@@ -65,7 +68,7 @@ export class SharedPort implements ExecutionPort, FramePoster {
     this.#thread = thread;
     this.#reader = new MessageReader(inRing, { words, headAt: IN_HEAD, tailAt: IN_TAIL });
     this.#writer = new FrameWriter(outRing, { words, headAt: OUT_HEAD, tailAt: OUT_TAIL });
-    this.requestBody = new FramedSource((type, text) => this.#tell(type, 0, text));
+    this.requestBody = new FramedSource(thread.buffers, (type, text) => this.#tell(type, 0, text));
     this.#response = new FramedSink(this, 0);
     this.news = newsFor(this);
     this.#announcedMs = performance.now();
@@ -102,7 +105,7 @@ export class SharedPort implements ExecutionPort, FramePoster {
 
   send(head: OutboundHead): OutboundCall {
     const stream = ++this.#lastStream;
-    const source = new FramedSource((type, text) => {
+    const source = new FramedSource(this.#thread.buffers, (type, text) => {
       // Without an answer to read, the request is over.
       if (type === FRAME.cancel) body.isClosed = true;
       this.#tell(type, stream, text);
@@ -155,8 +158,8 @@ export class SharedPort implements ExecutionPort, FramePoster {
   postBytes(type: number, stream: number, bytes: Uint8Array): void {
     let from = 0;
     do {
-      const room = this.#roomFor(Math.min(bytes.length - from, FRAME_BYTES_MAX));
-      const to = Math.min(bytes.length, from + room);
+      this.#waitForRoom(Math.min(bytes.length - from, FRAME_BYTES_MAX));
+      const to = from + this.#writer.pieceOf(bytes.length - from);
       this.#writer.write(type, stream, bytes.subarray(from, to), to < bytes.length);
       this.#writer.publish();
       from = to;
@@ -185,7 +188,7 @@ export class SharedPort implements ExecutionPort, FramePoster {
     this.announce();
   }
 
-  #roomFor(lengthBytes: number): number {
+  #waitForRoom(lengthBytes: number): void {
     while (this.#writer.room < Math.min(lengthBytes, FRAME_BYTES_MAX / 2)) {
       const seen = this.#thread.news;
       this.slot.wantOutSpace();
@@ -193,7 +196,6 @@ export class SharedPort implements ExecutionPort, FramePoster {
       if (this.#writer.room >= Math.min(lengthBytes, FRAME_BYTES_MAX / 2)) break;
       this.#thread.sleep(seen, ROOM_WAIT_MS);
     }
-    return this.#writer.room;
   }
 
   #receive({ type, stream, bytes }: Message): void {

@@ -53,7 +53,7 @@ class LogBuffer {
   readonly write = (bytes: Uint8Array): void => {
     const kept = bytes.subarray(0, this.#bytesMax - this.#bytes);
     this.#bytes += kept.length;
-    if (kept.length > 0) this.#chunks.push(kept);
+    if (kept.length > 0) this.#chunks.push(kept.slice());
   };
 
   get bytes(): Uint8Array | undefined {

@@ -3,6 +3,7 @@
  * executions that wait here when there is news for them, and never runs two at the same moment.
  */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { BufferStock } from '../buffer-stock.ts';
 import { LimitCells } from '../component/limit-cells.ts';
 import { type LinkedComponent, linkComponent } from '../component/link.ts';
 import { MemoryPool } from '../component/memory-pool.ts';
@@ -70,6 +71,7 @@ class GuestThread {
     this.#cells = new LimitCells(limits);
     const sharedBell = this.#bell;
     this.#portThread = {
+      buffers: new BufferStock(),
       announce: (slot) => this.#announce(slot),
       sleep: (seen, timeoutMs) => void sharedBell.sleep(seen, timeoutMs),
       get news() {

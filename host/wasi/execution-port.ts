@@ -44,7 +44,7 @@ export interface BodySource {
   readonly failure: ErrorCodeCase | undefined;
   /** Present once the state is `ended`; empty where there were none. */
   readonly trailers: WireHeaders | undefined;
-  /** At most `lengthMax` of the available bytes, which may then be overwritten by nobody else. */
+  /** At most `lengthMax` of the available bytes, which stay as they are until the next read. */
   read(lengthMax: number): Uint8Array;
   /** The guest will read no more: what still comes is thrown away. */
   cancel(): void;

@@ -99,7 +99,7 @@ export class BodyOutlet implements ByteTarget, Flowing {
       return;
     }
     this.#rules.heldAllowance.take(bytes.length);
-    this.#held.push(bytes);
+    this.#held.push(bytes.slice());
     this.#heldBytes += bytes.length;
   }
 

@@ -9,12 +9,12 @@ export interface ByteTarget {
   /** Bytes that may be written now. */
   readonly budgetBytes: number;
   readonly isClosed: boolean;
-  /** Keeps the bytes or passes them on; throws a ResultError, or what the guest must not survive. */
+  /** Passes the bytes on, or keeps a copy: they are the guest's memory, and change as soon as it goes on. Throws a ResultError, or what the guest must not survive. */
   write(bytes: Uint8Array): void;
   flush(): void;
 }
 
-/** Takes what a guest writes; throws what the guest must not survive. */
+/** Takes what a guest writes, or a copy of it, since the bytes are the guest's memory; throws what the guest must not survive. */
 export type ByteSink = (bytes: Uint8Array) => void;
 
 /** A target that is always ready. */

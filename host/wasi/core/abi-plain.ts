@@ -79,7 +79,8 @@ export const STRING = pointed(
 );
 
 export const BYTES = pointed(
-  ({ memory }, at, length) => memory.copyOut(at, length),
+  ({ memory, lendsBytes }, at, length) =>
+    lendsBytes ? memory.lendOut(at, length) : memory.copyOut(at, length),
   ({ memory }, value) => {
     const { length } = value as Uint8Array;
     const at = memory.allocate(length, 1);

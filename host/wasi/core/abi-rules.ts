@@ -12,6 +12,8 @@ export interface AbiSide {
   readonly memory: GuestMemory;
   readonly handles: HandleTable;
   readonly strings: StringCodec;
+  /** Whether the function is given lists of bytes as they lie in memory, where a copy would be needless. */
+  readonly lendsBytes?: boolean;
 }
 
 /** A value as core WebAssembly passes it: i32 as number, i64 as bigint. */

@@ -78,9 +78,14 @@ export class GuestMemory {
 
   /** A copy of guest bytes. */
   copyOut(at: number, lengthBytes: number): Uint8Array {
+    return this.lendOut(at, lengthBytes).slice();
+  }
+
+  /** The guest bytes themselves, which change as soon as the guest goes on. */
+  lendOut(at: number, lengthBytes: number): Uint8Array {
     this.check(at, lengthBytes, 1);
     this.spend(lengthBytes);
-    return this.bytes.slice(at, at + lengthBytes);
+    return this.bytes.subarray(at, at + lengthBytes);
   }
 
   /**

@@ -76,6 +76,12 @@ export const BLOCKING_FUNCTIONS: ReadonlySet<string> = new Set([
   '[method]output-stream.blocking-splice',
 ]);
 
+/** Functions that look at the bytes they are given only while they are called, or copy them. */
+export const LENDING_FUNCTIONS: ReadonlySet<string> = new Set([
+  '[method]output-stream.write',
+  '[method]output-stream.blocking-write-and-flush',
+]);
+
 const FUNCTION_NAME = /^\[(constructor|method|static)\]([a-z0-9-]+)(?:\.([a-z0-9-]+))?$/;
 
 /** The signature of a function, `undefined` where Ebb has none, `never` where it can only be called in vain. */
