@@ -1,6 +1,6 @@
 /**
- * What the canonical ABI makes of a function's type, given as the text that component-types.ts writes: the core values
- * that go in and out, and what it needs beside them. Knows no binary format.
+ * What the canonical ABI makes of a function's type, given as the text that component-types.ts makes of it: the core
+ * values that go in and out, and what it needs beside them. Knows no binary format.
  * https://github.com/WebAssembly/component-model/blob/main/design/mvp/CanonicalABI.md (flattening)
  */
 import { readSignature, type Scalar, SignatureFault, type WitType } from '../wasi/core/signature.ts';
