@@ -11,7 +11,7 @@ import type { Pricing } from './pricing.ts';
 import type { Replications } from './replications.ts';
 import type { Series, SeriesMeter } from './series.ts';
 import { type Tally, totalOf } from './tally.ts';
-import type { TraceAbout } from './traces/trace.ts';
+import type { TraceAbout, TraceHistory } from './traces/trace.ts';
 
 export interface FunctionResult {
   readonly name: string;
@@ -105,7 +105,7 @@ export interface SimulationResult {
   /** False when the run was stopped: what there is is in `platforms`, each with its own `complete`. */
   readonly complete: boolean;
   readonly seed: number;
-  readonly trace: {
+  readonly trace: TraceHistory & {
     readonly file: string;
     readonly format: string;
     readonly arrivals: number;
@@ -115,15 +115,6 @@ export interface SimulationResult {
     readonly startUs: number;
     /** From the first to the last arrival. */
     readonly spanS: number;
-    /** Requests in the trace that were rejected there and never ran; they are not replayed. */
-    readonly skippedRejected: number;
-    /** Rows that could not be read and were passed over, and what was wrong with the first of them. */
-    readonly skippedBad: number;
-    readonly badRows: readonly string[];
-    /** What the trace does not say and a seeded rule made up. */
-    readonly filled: readonly string[];
-    /** What was done to the trace before it was replayed, in order. */
-    readonly transformed: readonly string[];
   };
   /** Of the first replication, whose seed is the scenario's. */
   readonly platforms: readonly PlatformResult[];

@@ -2,28 +2,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
-import { runCommandLine } from '../cli/main.ts';
+import { ebb } from './cli-kit.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ebb-cli-trace-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const fixture = (name: string): string => new URL(`./traces/${name}`, import.meta.url).pathname;
-
-class Collected extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
-
-async function ebb(...args: string[]) {
-  const stdout = new Collected();
-  const stderr = new Collected();
-  const exitCode = await runCommandLine(['node', 'ebb', ...args], { stdout, stderr });
-  return { exitCode, stdout: stdout.text, stderr: stderr.text, json: () => JSON.parse(stdout.text) };
-}
 
 const SPIKE = ['--synthetic', 'spike:rate=2/s,peak=50/s,at=60s,for=30s,duration=5m,functions=api:7+batch:3'];
 const SERVICE = ['--service-time', 'exponential:50ms'];

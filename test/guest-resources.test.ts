@@ -2,7 +2,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildExamples, buildGuest } from '../guests/build.ts';
 import { CORNERS, scratchFolder, sourceFile } from './guest-sources.ts';
-import { type Ask, call, type Guest, load, type Upstream } from './strict-wasi-host.ts';
+import { call, type Guest, load } from './strict-wasi-host.ts';
+import type { Ask, Upstream } from './strict-wasi-http.ts';
 
 const guests = new Map<string, Guest>();
 const guest = (name: string): Guest => guests.get(name) as Guest;

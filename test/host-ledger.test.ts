@@ -7,6 +7,7 @@ import { openDatabase } from '../host/database.ts';
 import { Ledger } from '../host/ledger.ts';
 import { example } from './host-guests.ts';
 import { closeAll, scratchFolder, TestHost } from './host-kit.ts';
+import { execution } from './records.ts';
 
 let hello: Uint8Array;
 
@@ -21,19 +22,9 @@ const US_PER_DAY = 86_400_000_000;
 /** A ledger with `count` entries, one a microsecond, every thousandth of them of `rare`. */
 async function filled(count: number): Promise<Ledger> {
   const ledger = new Ledger(openDatabase(await scratchFolder()));
-  const used = {
-    queueUs: 0,
-    startupUs: 0,
-    runUs: 0,
-    cpuUs: 0,
-    fuelUsed: 0,
-    memoryBytesPeak: 0,
-    memoryBytesLimit: 0,
-  };
-  const rest = { bytesIn: 0, bytesOut: 0, outcome: 'ok', warmth: 'cached', httpStatus: 200 } as const;
   const appended = Array.from({ length: count }, (_zero, index) => {
     const functionName = index % 1_000 === 0 ? 'rare' : 'common';
-    return ledger.append({ functionName, version: '', arrivedAtUs: index, ...used, ...rest }, '');
+    return ledger.append(execution({ functionName, arrivedAtUs: index }), '');
   });
   await Promise.all(appended);
   return ledger;

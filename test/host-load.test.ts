@@ -182,6 +182,38 @@ describe('a queue', () => {
     expect((await again.executions())[0]).toMatchObject({ outcome: 'interrupted', functionName: 'burn' });
   });
 
+  test('of one function never runs what its client has left, and goes on with the next', async () => {
+    const asked = signalled();
+    const answered = signalled();
+    const slow = await upstream(async (_request, response) => {
+      asked.happens();
+      await answered.happened;
+      response.end('late');
+    });
+    const host = await TestHost.start({ allowOutbound: ['127.0.0.1'] });
+    await host.deploy('corners', corners, { concurrency: 1, queueLimit: 1 });
+    const path = `/f/corners/fetch?url=${encodeURIComponent(slow)}`;
+    const first = host.call(path);
+    await asked.happened;
+    const leaving = new AbortController();
+    // One of them waits in the queue, and so the other one is refused.
+    const two = [1, 2].map(() => host.call(path, { signal: leaving.signal }));
+    expect((await Promise.race(two)).status).toBe(503);
+    leaving.abort();
+    const records = await ledgerOf(host, (all) => all.length === 2);
+    const left = { outcome: 'rejected', httpStatus: 499, startupUs: 0, runUs: 0, cpuUs: 0 };
+    expect(records[0]).toMatchObject({ ...left, log: expect.stringMatching(/before the function started/) });
+    const next = host.call('/f/corners/count');
+    answered.happens();
+    expect((await first).text).toMatch(/late/);
+    expect((await next).text).toBe('1');
+    expect((await Promise.allSettled(two)).map(({ status }) => status).sort()).toEqual([
+      'fulfilled',
+      'rejected',
+    ]);
+    expect(host.internalErrors).toEqual([]);
+  });
+
   test('that is too slow refuses after its time', async () => {
     const host = await TestHost.start({ workers: 1, queueTimeoutMs: 20, drainTimeoutMs: 1 });
     await host.deploy('burn', burn);

@@ -1,9 +1,8 @@
 /** What a function may set for itself: checked against its host, kept through everything, and held to. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { runCommandLine } from '../cli/main.ts';
+import { ebb as runEbb } from './cli-kit.ts';
 import { CORNERS, example, guestOf, plain, saying } from './host-guests.ts';
 import { type Answer, closeAll, errorOf, TestHost, upstream } from './host-kit.ts';
 
@@ -263,21 +262,8 @@ describe('a function is held to its own', () => {
 });
 
 describe('ebb settings', () => {
-  class Collected extends Writable {
-    text = '';
-    override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-      this.text += chunk;
-      done();
-    }
-  }
-
   /** Runs a command against the host. */
-  async function ebb(host: TestHost, ...args: string[]) {
-    const [stdout, stderr] = [new Collected(), new Collected()];
-    const argv = ['node', 'ebb', ...args, '--host', host.running.adminUrl];
-    const exitCode = await runCommandLine(argv, { stdout, stderr });
-    return { exitCode, stdout: stdout.text, stderr: stderr.text };
-  }
+  const ebb = (host: TestHost, ...args: string[]) => runEbb(...args, '--host', host.running.adminUrl);
 
   test('shows, changes and resets', async () => {
     const host = await hostWith('hello', hello);

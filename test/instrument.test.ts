@@ -5,12 +5,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { EXAMPLES } from '../guests/build.ts';
 import { compileGuest } from '../guests/compile.ts';
+import { CORE_SECTION } from '../host/component/core-format.ts';
 import { Cursor } from '../host/component/instrument/cursor.ts';
 import type { GuardOptions } from '../host/component/instrument/guards.ts';
 import { instrument } from '../host/component/instrument/instrument.ts';
 import { IMMEDIATE, PLAIN_FORMS, PREFIXED_FORMS } from '../host/component/instrument/opcodes.ts';
 import { Refusal } from '../host/component/instrument/refusal.ts';
-import { readSections, SECTION } from '../host/component/instrument/sections.ts';
+import { readSections } from '../host/component/instrument/sections.ts';
 import { Walker } from '../host/component/instrument/walk.ts';
 import { LimitCells } from '../host/component/limit-cells.ts';
 import { FUEL_OPTIONS, fromText, instantiated, OPTIONS, outcomeOf, rewritten } from './instrument-kit.ts';
@@ -157,7 +158,7 @@ function seen(exports: Readonly<Record<string, unknown>>, a: number, b: number):
 
 /** The parts of a function body between which guards may come: locals first. */
 function* functionBodies(module: Uint8Array): Generator<Cursor> {
-  const section = readSections(module).find(({ id }) => id === SECTION.code);
+  const section = readSections(module).find(({ id }) => id === CORE_SECTION.code);
   if (!section) return;
   const cursor = new Cursor(module, section.bodyStart, section.end);
   for (let left = cursor.u32(); left > 0; left--) yield cursor.slice(cursor.u32());

@@ -1,37 +1,11 @@
-/**
- * The same components through both ways of linking: what a caller sees must not differ. Where the generated code is
- * looser than the canonical ABI, the test says so and holds direct linking to the ABI.
- */
+/** The same components through both ways of linking: what a caller sees must not differ. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { buildExamples } from '../guests/build.ts';
-import type { GuestInstance } from '../host/component/link.ts';
-import type { Execution } from '../host/wasi/execution.ts';
 import type { OutboundAnswer } from '../host/wasi/execution-port.ts';
 import { FakeSource } from './fake-port.ts';
-import {
-  type Ask,
-  comparable,
-  executionFor,
-  LINKINGS,
-  type Linking,
-  linkBoth,
-  type Observed,
-  portFor,
-  type Runnable,
-  toComponent,
-} from './linking-harness.ts';
-import { type GuestText, guestText } from './linking-wat.ts';
-
-type Both = Readonly<Record<Linking, Runnable>>;
-
-/** Runs both ways, checks that they agree, and gives what they agree on. */
-function agreed(both: Both, ask: Ask = {}): Observed {
-  const direct = both.direct.run(ask);
-  expect(comparable(direct)).toEqual(comparable(both.generated.run(ask)));
-  return direct;
-}
-
-const linkText = async (text: GuestText): Promise<Both> => linkBoth(await toComponent(guestText(text)));
+import { agreed, type Both, linkText } from './linking-agreement.ts';
+import { type Ask, linkBoth, type Observed } from './linking-harness.ts';
+import type { GuestText } from './linking-wat.ts';
 
 const guests = new Map<string, Both>();
 const guest = (name: string): Both => guests.get(name) as Both;
@@ -137,8 +111,6 @@ describe('an outbound request', () => {
     expect(seen.body).toHaveLength(4_000);
   });
 });
-
-const HANDLE_FAULT = /expected a handle of/;
 
 describe('a guest that misuses a handle traps in both ways', () => {
   test.each<[string, GuestText]>([
@@ -257,93 +229,6 @@ describe('a guest ends the same in both ways when it', () => {
   });
 });
 
-describe('where the generated code is looser, direct linking keeps to the canonical ABI and traps for', () => {
-  const cases: [string, GuestText, RegExp][] = [
-    ['a handle of another type', { act: '(drop (call $headers (local.get $out)))' }, HANDLE_FAULT],
-    ['a handle dropped as another type', { act: '(call $dropFields (local.get $req))' }, HANDLE_FAULT],
-    ['a handle dropped that never was', { act: '(call $dropFields (i32.const 99))' }, HANDLE_FAULT],
-    [
-      'a result area that is not aligned',
-      { act: '(call $path (local.get $req) (i32.const 1025))' },
-      /aligned to 4 bytes/,
-    ],
-    [
-      'bytes that begin within the memory and end behind it',
-      {
-        act: '(local.set $a (call $stderr)) (call $say (local.get $a) (i32.const 65530) (i32.const 7) (i32.const 0))',
-      },
-      /expected 7 bytes at 65530 within the memory of 65536 bytes/,
-    ],
-    [
-      'bytes at a pointer far behind it',
-      {
-        act: '(local.set $a (call $stderr)) (call $say (local.get $a) (i32.const -1) (i32.const 1) (i32.const 0))',
-      },
-      /expected 1 bytes at 4294967295/,
-    ],
-    [
-      'a length of 4 GiB',
-      {
-        act: '(local.set $a (call $stderr)) (call $say (local.get $a) (i32.const 8) (i32.const -1) (i32.const 0))',
-      },
-      /expected 4294967295 bytes at 8/,
-    ],
-    [
-      'a text that is no UTF-8',
-      {
-        data: '(data (i32.const 512) "\\c3\\28")',
-        act: '(drop (call $hasField (call $fields) (i32.const 512) (i32.const 2)))',
-      },
-      /expected a string in utf-8, got 2 malformed bytes at 512/,
-    ],
-    [
-      'a text with a surrogate',
-      {
-        data: '(data (i32.const 512) "\\ed\\a0\\80")',
-        act: '(drop (call $hasField (call $fields) (i32.const 512) (i32.const 3)))',
-      },
-      /malformed/,
-    ],
-    [
-      'a list of more items than its memory has bytes',
-      { act: '(call $fromList (i32.const 16) (i32.const 0x10000000) (i32.const 512))' },
-      /within the memory/,
-    ],
-    [
-      'a list that is not aligned',
-      { act: '(call $fromList (i32.const 17) (i32.const 1) (i32.const 512))' },
-      /aligned to 4 bytes/,
-    ],
-    [
-      'a realloc that gives what is not aligned',
-      {
-        act: '(call $entries (call $headers (local.get $req)) (i32.const 512))',
-        realloc: '(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1025))',
-      },
-      /aligned to 4 bytes/,
-    ],
-    [
-      'a handle dropped from within realloc while a call borrows it',
-      {
-        act: '(global.set $held (local.get $req)) (call $path (local.get $req) (i32.const 512))',
-        realloc:
-          '(global $held (mut i32) (i32.const 0)) (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (call $dropRequest (global.get $held)) (i32.const 1024))',
-      },
-      /expected a handle of incoming-request that no call borrows, got 1/,
-    ],
-    [
-      'more handles than one instance may hold',
-      { act: '(loop $more (drop (call $fields)) (br $more))' },
-      /expected at most 100000 handles at once/,
-    ],
-  ];
-  test.each(cases)('%s', async (_what, text, message) => {
-    const direct = (await linkBoth(await toComponent(guestText(text)))).direct.run();
-    expect(direct.outcome).toBe('trap');
-    expect(direct.message).toMatch(message);
-  });
-});
-
 test('realloc may call the host, as it does where it runs the constructors of a C library', async () => {
   const both = await linkText({
     act: '(call $path (local.get $req) (i32.const 512))',
@@ -352,71 +237,4 @@ test('realloc may call the host, as it does where it runs the constructors of a 
     answer: ['(i32.const 1024)', '(i32.load (i32.const 520))'],
   });
   expect(agreed(both, { path: '/asked' })).toMatchObject({ outcome: 'ok', body: '/asked' });
-});
-
-describe('an instance', () => {
-  test('is fresh for each request: nothing of one is left for the next', async () => {
-    const both = await linkText({
-      act: '(i32.store (i32.const 2000) (i32.add (i32.load (i32.const 2000)) (i32.const 1))) (i32.store8 (i32.const 64) (i32.add (i32.const 48) (i32.load (i32.const 2000))))',
-      answer: ['(i32.const 64)', '(i32.const 1)'],
-    });
-    for (let round = 0; round < 3; round++) expect(agreed(both).body).toBe('1');
-  });
-
-  test('that trapped leaves nothing behind that the next could trip over', async () => {
-    const both = await linkText({
-      act: '(call $method (local.get $req) (i32.const 512)) (if (i32.eq (i32.load8_u (i32.const 512)) (i32.const 2)) (then unreachable))',
-    });
-    for (const linking of LINKINGS) {
-      expect(both[linking].run({ method: 'POST' }).outcome).toBe('trap');
-      expect(both[linking].run({ method: 'GET' })).toMatchObject({ outcome: 'ok', body: 'ok' });
-    }
-  });
-
-  test('runs its start code, and what that traps with ends the execution', async () => {
-    const more = '(func (export "_initialize") (i32.store (i32.const 64) (i32.const 0x2121)))';
-    expect(agreed(await linkText({ more }))).toMatchObject({ body: '!!' });
-    const trapping = '(func (export "_initialize") unreachable)';
-    expect(agreed(await linkText({ more: trapping })).outcome).toBe('trap');
-  });
-
-  test('has its post-return function called after the handler', async () => {
-    const name = 'cabi_post_wasi:http/incoming-handler@0.2.12#handle';
-    const quiet = await linkText({ more: `(func (export "${name}"))` });
-    expect(agreed(quiet)).toMatchObject({ outcome: 'ok', body: 'ok' });
-    const trapping = await linkText({ more: `(func (export "${name}") unreachable)` });
-    expect(agreed(trapping).outcome).toBe('trap');
-  });
-
-  test('can live beside another of the same component', async () => {
-    const { direct } = guest('hello');
-    const executions = [1, 2].map(() => executionFor({}, portFor({}), () => undefined));
-    const [one, two] = executions.map((execution) => direct.linked.instantiate(execution)) as [
-      GuestInstance,
-      GuestInstance,
-    ];
-    for (const [index, instance] of [two, one].entries()) {
-      const { request, outparam } = executions[1 - index] as Execution;
-      instance.handle(request, outparam);
-    }
-    for (const { answered } of executions) expect(answered).toMatchObject({ tag: 'ok', status: 200 });
-    for (const instance of [one, two, one, two]) instance.release();
-    const fresh = () => direct.linked.instantiate(executionFor({}, portFor({}), () => undefined));
-    const [three, four] = [0, 1].map(fresh) as [GuestInstance, GuestInstance];
-    expect(three.memoryBytes()).toBe(65_536);
-    expect(four.memoryBytes()).toBe(65_536);
-    three.release();
-    expect(four.memoryBytes()).toBe(65_536);
-    four.release();
-  });
-});
-
-test('a guest cannot survive a fault by catching it', async () => {
-  // Catches whatever the host throws, then answers as if nothing had been.
-  const both = await linkText({
-    act: '(block $caught (try_table (catch_all $caught) (call $dropFields (i32.const 99))))',
-  });
-  const seen = both.direct.run();
-  expect(seen.outcome).toBe('trap');
-  expect(seen.message).toMatch(HANDLE_FAULT);
 });

@@ -146,10 +146,10 @@ describe('the core type of a function', () => {
     });
   });
 
-  test.each(['(?)', '()->?', '(record{})', '(flags{})', '(u32', '(strange)'])(
-    '%s is not known',
-    (signature) => {
-      expect(flatFunction(signature, 'lower')).toBeUndefined();
-    },
-  );
+  test.each([
+    ...['(?)', '()->?', '(record{})', '(flags{})', '(tuple<>)', '(u32', '(strange)', '(u32)->u32,u32'],
+    `(flags{${Array.from({ length: 33 }, (_none, index) => `f${index}`)}})`,
+  ])('%s is not known', (signature) => {
+    expect(flatFunction(signature, 'lower')).toBeUndefined();
+  });
 });

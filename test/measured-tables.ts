@@ -4,11 +4,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
-import { runCommandLine } from '../cli/main.ts';
 import type { PlatformResult, SimulationResult } from '../simulator/result.ts';
 import type { Series } from '../simulator/series.ts';
+import { ebb } from './cli-kit.ts';
 
 const root = join(import.meta.dirname, '..');
 const TRACES = 'test/traces';
@@ -22,18 +21,10 @@ export interface MeasuredTable {
 
 /** One run: the arguments of `ebb` as they stand in the document, files relative to the root. */
 async function predict(command: string): Promise<{ result: SimulationResult; platform: PlatformResult }> {
-  let text = '';
-  const stdout = new Writable({
-    write(chunk, _encoding, done) {
-      text += chunk;
-      done();
-    },
-  });
-  const stderr = new Writable({ write: (_chunk, _encoding, done) => done() });
   const args = command.split(' ').map((word) => (/^(test|simulator)\//.test(word) ? join(root, word) : word));
-  const exitCode = await runCommandLine(['node', 'ebb', ...args, '--json'], { stdout, stderr });
+  const { exitCode, json } = await ebb(...args, '--json');
   if (exitCode !== 0) throw new Error(`${command} ended with ${exitCode}`);
-  const result = JSON.parse(text) as SimulationResult;
+  const result = json() as SimulationResult;
   return { result, platform: result.platforms[0] as PlatformResult };
 }
 

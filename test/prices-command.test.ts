@@ -4,7 +4,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { Command } from 'commander';
 import { afterAll, describe, expect, it } from 'vitest';
 import { addLedger } from '../cli/commands/ledger.ts';
@@ -14,30 +13,20 @@ import { ageDays, ageFault } from '../cli/price-ages.ts';
 import { RECORD_KEYS } from '../metering/execution.ts';
 import { priceBookJson } from '../metering/price-book-json.ts';
 import { PRICE_BOOK_IDS, priceBook } from '../metering/prices/catalogue.ts';
+import { Collected } from './cli-kit.ts';
 import { execution } from './records.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 21, 12);
 const folder = mkdtempSync(join(tmpdir(), 'ebb-prices-command-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const sink = () => {
-  let text = '';
-  const stream = new Writable({
-    write(chunk, _encoding, done) {
-      text += chunk;
-      done();
-    },
-  });
-  return { stream, text: () => text };
-};
-
 /** Runs a command line; what it threw is in `error`. */
 async function ebb(...args: string[]) {
-  const [stdout, stderr] = [sink(), sink()];
-  const output = new Output({ stdout: stdout.stream, stderr: stderr.stream });
+  const [stdout, stderr] = [new Collected(), new Collected()];
+  const output = new Output({ stdout, stderr });
   const program = new Command('ebb').exitOverride().configureOutput({
-    writeOut: (text) => void stdout.stream.write(text),
-    writeErr: (text) => void stderr.stream.write(text),
+    writeOut: (text) => void stdout.write(text),
+    writeErr: (text) => void stderr.write(text),
   });
   addPrices(program, output, () => NOW_MS);
   addLedger(program, output);
@@ -47,7 +36,7 @@ async function ebb(...args: string[]) {
     () => null,
     (thrown) => thrown,
   );
-  return { out: stdout.text(), err: stderr.text(), error };
+  return { out: stdout.text, err: stderr.text, error };
 }
 
 function fileOf(name: string, value: unknown): string {

@@ -51,6 +51,48 @@ describe('a thread whose guest cannot be stopped', () => {
   }, 30_000);
 });
 
+describe('a caller that goes', () => {
+  test('before a thread has begun with its run takes it back, and its turn goes to the next', async () => {
+    const pool = openPool(1);
+    // Short runs, so that one may wait behind another in the thread.
+    for (const name of ['spin', 'short'])
+      for (let count = 0; count < 30; count++) await pool.run(burn, orderOf(name, '/fib/1'));
+    const spinning = pool.run(burn, orderOf('spin', '/spin', 400));
+    const leaving = new AbortController();
+    const given = signalled();
+    const order = orderOf('short', '/spin');
+    const left = pool.run(burn, {
+      ...order,
+      limits: { ...order.limits, concurrency: 1 },
+      signal: leaving.signal,
+      events: { ...runEvents(), onStart: () => given.happens() },
+    });
+    await given.happened;
+    const next = orderOf('short', '/fib/1');
+    const behind = pool.run(burn, { ...next, limits: { ...next.limits, concurrency: 1 } });
+    leaving.abort();
+    await expect(left).rejects.toMatchObject({ code: 'client-closed' });
+    expect(await spinning).toMatchObject({ outcome: 'time-limit' });
+    expect(await behind).toMatchObject({ outcome: 'ok' });
+  }, 30_000);
+
+  test('thousands of times behind a run that goes on leaves room for those that stay', async () => {
+    const pool = openPool(1);
+    for (const name of ['spin', 'short'])
+      for (let count = 0; count < 30; count++) await pool.run(burn, orderOf(name, '/fib/1'));
+    const spinning = pool.run(burn, orderOf('spin', '/spin', 400));
+    const staying = pool.run(burn, orderOf('short', '/fib/1'));
+    for (let count = 0; count < 6_000; count++) {
+      const leaving = new AbortController();
+      const left = pool.run(burn, { ...orderOf('short', '/spin'), signal: leaving.signal });
+      leaving.abort();
+      await expect(left).rejects.toMatchObject({ code: 'client-closed' });
+    }
+    expect(await spinning).toMatchObject({ outcome: 'time-limit' });
+    expect(await staying).toMatchObject({ outcome: 'ok' });
+  }, 30_000);
+});
+
 describe('a pool that is closed', () => {
   test('refuses what a thread was given and had not begun, and interrupts what it had', async () => {
     const pool = openPool(1);

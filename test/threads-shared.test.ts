@@ -141,6 +141,23 @@ describe('a bell', () => {
 });
 
 describe('the stock of slots', () => {
+  test('has those back that a thread was ended with after its result and before it let go of them', () => {
+    const area = new SharedArea();
+    const stock = new SlotStock(area);
+    const [thread, other] = [{}, {}];
+    const [answered, running, elsewhere] = [stock.take(), stock.take(), stock.take()];
+    for (const slot of [answered, running, elsewhere]) slot.become(SLOT_STATE.running);
+    stock.giveBack(answered, thread);
+    stock.giveBack(elsewhere, other);
+    const letGo = stock.hold(thread, [running]);
+    stock.giveBack(running, thread);
+    expect(stock.count).toBe(SLOTS_MAX - 3);
+    letGo();
+    expect(stock.count).toBe(SLOTS_MAX - 1);
+    stock.hold(other, [])();
+    expect(stock.count).toBe(SLOTS_MAX);
+  });
+
   const step = fc.oneof(
     fc.constant('take' as const),
     fc.constant('giveBack' as const),
@@ -157,6 +174,9 @@ describe('the stock of slots', () => {
         const running = new Set<number>();
         const given = new Set<number>();
         const touched = new Set<number>();
+        /** Threads that live, and the one that each slot is with. */
+        const threads = [{}, {}, {}];
+        const threadOf = new Map<number, object>();
         const held: { readonly indexes: number[]; readonly letGo: () => void }[] = [];
         const pick = (from: ReadonlySet<number>, at: number) => [...from][at % Math.max(1, from.size)];
         const end = (index: number) => {
@@ -166,7 +186,7 @@ describe('the stock of slots', () => {
         const giveBack = (index: number) => {
           running.delete(index);
           given.add(index);
-          stock.giveBack(area.slot(index));
+          stock.giveBack(area.slot(index), threadOf.get(index));
         };
         const letGo = () => {
           const last = held.pop();
@@ -183,6 +203,7 @@ describe('the stock of slots', () => {
             given.delete(index);
             running.add(index);
             touched.add(index);
+            threadOf.set(index, threads[at % threads.length]!);
             area.slot(index).become(SLOT_STATE.running);
           }
           const isHeld = (index: number) => held.some(({ indexes }) => indexes.includes(index));
@@ -191,8 +212,13 @@ describe('the stock of slots', () => {
           const ending = pick(touched, at);
           if (what === 'end' && ending !== undefined && !isHeld(ending)) end(ending);
           if (what === 'hold') {
-            const indexes = [...running].filter((index) => index % 3 === at % 3 && !isHeld(index));
-            held.push({ indexes, letGo: stock.hold(indexes.map((index) => area.slot(index))) });
+            const thread = threads[at % threads.length]!;
+            threads[at % threads.length] = {};
+            const isOn = (index: number) => threadOf.get(index) === thread;
+            const slots = [...running].filter(isOn).map((index) => area.slot(index));
+            // It ends nothing any more, not even what was given back before.
+            const indexes = [...new Set([...running, ...touched])].filter(isOn);
+            held.push({ indexes, letGo: stock.hold(thread, slots) });
           }
           if (what === 'letGo') letGo();
         }
@@ -202,7 +228,7 @@ describe('the stock of slots', () => {
         // Those that ended last are found with the next one that is given back.
         const last = stock.take();
         last.become(SLOT_STATE.done);
-        stock.giveBack(last);
+        stock.giveBack(last, undefined);
         expect(stock.count).toBe(SLOTS_MAX);
       }),
       { numRuns: 100 },

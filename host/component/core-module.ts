@@ -1,20 +1,8 @@
 /** The outside of a core module: its sections and what it imports. Its code is left to the engine. */
 import { CodedError } from '../../metering/errors.ts';
 import { BinaryReader } from './binary.ts';
+import { CORE_HEADER, CORE_SECTION } from './core-format.ts';
 import { Unfit } from './unfit.ts';
-
-export const CORE_SECTION = {
-  custom: 0,
-  type: 1,
-  import: 2,
-  function: 3,
-  table: 4,
-  memory: 5,
-  export: 7,
-  start: 8,
-  element: 9,
-  code: 10,
-} as const;
 
 export const CORE_KINDS = ['func', 'table', 'memory', 'global', 'tag'] as const;
 export type CoreKind = (typeof CORE_KINDS)[number];
@@ -33,14 +21,13 @@ export interface CoreImport {
   readonly kind: CoreKind;
 }
 
-const HEADER = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00] as const;
 const VALUE_TYPE_MIN = 0x69;
 const HAS_MAXIMUM = 0x01;
 const IS_MEMORY64 = 0x04;
 const HAS_PAGE_SIZE = 0x08;
 
 export function coreSections(bytes: Uint8Array): readonly CoreSection[] {
-  if (bytes.length < 8 || HEADER.some((byte, index) => bytes[index] !== byte)) {
+  if (bytes.length < 8 || CORE_HEADER.some((byte, index) => bytes[index] !== byte)) {
     throw new CodedError('component-invalid', 'expected a core module of version 1, got other first bytes');
   }
   const reader = new BinaryReader(bytes, 8);

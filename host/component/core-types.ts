@@ -2,6 +2,7 @@
  * The types at the border of a core module: what it imports and what it exports, so that what is linked can be
  * compared. Its code is left to the engine.
  */
+import { CORE_SECTION } from './core-format.ts';
 import { Cursor } from './instrument/cursor.ts';
 import { type Limits, readLimits } from './instrument/limits.ts';
 import { OP } from './instrument/opcodes.ts';
@@ -21,7 +22,6 @@ export interface CoreTypes {
   readonly exports: ReadonlyMap<string, CoreType>;
 }
 
-const ID = { type: 1, import: 2, function: 3, table: 4, memory: 5, global: 6, export: 7 } as const;
 const KIND = { function: 0, table: 1, memory: 2, global: 3 } as const;
 const FUNCTION_TYPE = 0x60;
 const WITH_FIRST_VALUE = 0x40;
@@ -62,25 +62,25 @@ class BorderReader {
 
   section(id: number, cursor: Cursor): void {
     switch (id) {
-      case ID.type:
+      case CORE_SECTION.type:
         many(cursor, () => this.#types.push(this.#functionType(cursor)));
         return;
-      case ID.import:
+      case CORE_SECTION.import:
         many(cursor, () => this.#import(cursor));
         return;
-      case ID.function:
+      case CORE_SECTION.function:
         many(cursor, () => this.#spaces[KIND.function].push(this.#described(KIND.function, cursor)));
         return;
-      case ID.table:
+      case CORE_SECTION.table:
         many(cursor, () => this.#table(cursor));
         return;
-      case ID.memory:
+      case CORE_SECTION.memory:
         many(cursor, () => this.#spaces[KIND.memory].push(this.#described(KIND.memory, cursor)));
         return;
-      case ID.global:
+      case CORE_SECTION.global:
         many(cursor, () => this.#global(cursor));
         return;
-      case ID.export:
+      case CORE_SECTION.export:
         many(cursor, () => this.#export(cursor));
     }
   }

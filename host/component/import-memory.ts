@@ -3,7 +3,8 @@
  * changes: imports come first, so its index stays 0.
  */
 import { encodeU32 } from './binary.ts';
-import { CORE_SECTION, type CoreImport, type CoreSection, coreImports, coreSections } from './core-module.ts';
+import { CORE_SECTION } from './core-format.ts';
+import { type CoreImport, type CoreSection, coreImports, coreSections } from './core-module.ts';
 
 /** Under this name a rewritten module imports its memory. */
 export const MEMORY_IMPORT = { module: 'ebb', name: 'memory' } as const;

@@ -3,198 +3,49 @@
  * them that holds whose turn it is. Instances that live at the same time never share that place.
  */
 
-import type { AbiSide } from '../wasi/core/abi-rules.ts';
-import { GuestCalls } from '../wasi/core/guest-calls.ts';
-import { GuestMemory, type Realloc } from '../wasi/core/guest-memory.ts';
-import { HandleTable } from '../wasi/core/handle-table.ts';
-import { coreFunction, coreParams, dropFunction } from '../wasi/core/host-function.ts';
-import { BLOCKING_FUNCTIONS, hostCall, NEVER, signatureOf, vainCall } from '../wasi/core/interfaces.ts';
-import { STRING_CODECS } from '../wasi/core/strings.ts';
-import { CurrentContext, type StartableContext } from '../wasi/current-context.ts';
-import { hostFunctions } from '../wasi/imports.ts';
+import type { GuestCalls } from '../wasi/core/guest-calls.ts';
+import type { HandleTable } from '../wasi/core/handle-table.ts';
+import type { CurrentContext, StartableContext } from '../wasi/current-context.ts';
 import { outlivesRequest } from '../wasi/standing.ts';
-import type { LinkStep, Source, StepExport } from './direct-plan.ts';
+import { DirectImports, type ImportObject, type Instantiation } from './direct-imports.ts';
+import type { StepExport } from './direct-plan.ts';
 import { type Guard, guardedImports } from './guard-module.ts';
-import { MEMORY_IMPORT, type MemoryType } from './import-memory.ts';
-import { LIMITS_IMPORT, type LimitCells } from './limit-cells.ts';
-import type { GuestInstance, HostFunctions, LinkedComponent, LinkInput, LinkSurroundings } from './link.ts';
-import { MemoryBudget, pagesIn, type StartSizes, startSizes } from './memory-budget.ts';
+import type { MemoryType } from './import-memory.ts';
+import type { LimitCells } from './limit-cells.ts';
+import type { GuestInstance, LinkedComponent, LinkInput, LinkSurroundings } from './link.ts';
+import { MemoryBudget, pagesIn } from './memory-budget.ts';
 import type { MemoryPool } from './memory-pool.ts';
 import type { DirectLinkPlan } from './plan.ts';
-import { suspensionPoint } from './suspension-point.ts';
-
-type ImportObject = Record<string, Record<string, unknown>>;
-type HostSource = Extract<Source, { kind: 'host' }>;
-
-/** Runs when the instance of a step is there, and passes its exports to those that wait for them. */
-type Handover = (exports: WebAssembly.Instance['exports']) => void;
-
-interface Instantiation {
-  readonly kind: 'instantiate';
-  readonly module: WebAssembly.Module;
-  readonly imports: ImportObject;
-  /** The memory to be imported, where the module was rewritten. */
-  readonly memory: MemoryType | undefined;
-  /** What it imports for guards in its code, where it has them. */
-  readonly guard: Guard | undefined;
-  readonly sizes: StartSizes;
-  /** Exported memories of its own, where it was not rewritten at all. */
-  readonly memoryNames: readonly string[];
-  readonly before: ((memory: WebAssembly.Memory) => void)[];
-  readonly after: Handover[];
-}
-
-type BoundStep = Instantiation | Exclude<LinkStep, { kind: 'instantiate' }>;
-
-/** Names from a component may be anything, `__proto__` among them: such objects inherit nothing. */
-const bare = <T>(): Record<string, T> => Object.create(null) as Record<string, T>;
-
-function groupOf(imports: ImportObject, module: string): Record<string, unknown> {
-  const known = imports[module];
-  if (known) return known;
-  const made = bare<unknown>();
-  imports[module] = made;
-  return made;
-}
 
 /** Handles that an instance may keep between two requests: what is behind them lives in the host's memory. */
 const KEPT_HANDLES_MAX = 100;
-
-const keyOf = ({ step, name }: StepExport): string => `${step} ${name}`;
 
 /** Everything that instances of one component have in common, for one of them at a time. */
 class Binding {
   readonly #plan: DirectLinkPlan;
   readonly #pool: MemoryPool;
   readonly #cells: LimitCells;
-  readonly #calls = new GuestCalls();
-  readonly #handles = new HandleTable();
-  readonly #context = new CurrentContext(this.#calls);
-  readonly #host: HostFunctions = hostFunctions(this.#context);
-  readonly #memories = new Map<string, GuestMemory>();
-  readonly #steps: readonly BoundStep[];
-  /** Let go of what an instance left in the import objects, which would keep its memory alive. */
-  readonly #forgets: (() => void)[] = [];
+  readonly #imports: DirectImports;
+  readonly #calls: GuestCalls;
+  readonly #handles: HandleTable;
+  readonly #context: CurrentContext;
   #instances: (WebAssembly.Instance | undefined)[] = [];
-  /** Whether the component imports anything that its guest could be suspended in. */
-  #canWait = false;
   readonly #budget: MemoryBudget;
   readonly #pagesLimit: number;
   /** Memories that were made for this execution alone. */
   #made: WebAssembly.Memory[] = [];
   #pooled: { readonly memory: WebAssembly.Memory; readonly type: MemoryType }[] = [];
 
-  constructor(
-    plan: DirectLinkPlan,
-    { modules, memories, memoryBytesMax }: LinkInput,
-    { pool, cells }: LinkSurroundings,
-  ) {
+  constructor(plan: DirectLinkPlan, input: LinkInput, { pool, cells }: LinkSurroundings) {
     this.#plan = plan;
     this.#pool = pool;
     this.#cells = cells;
-    this.#budget = new MemoryBudget(cells, memoryBytesMax);
-    this.#pagesLimit = pagesIn(memoryBytesMax);
-    const steps = plan.steps.map((step): BoundStep => {
-      if (step.kind !== 'instantiate') return step;
-      const name = plan.modules[step.module] as string;
-      const module = modules[name] as WebAssembly.Module;
-      const memory = memories[name];
-      const guard = plan.guards[name];
-      const own = WebAssembly.Module.exports(module).filter(({ kind }) => kind === 'memory');
-      const memoryNames = memory || guard ? [] : own.map((entry) => entry.name);
-      const imports: ImportObject = bare();
-      if (guard) groupOf(imports, LIMITS_IMPORT.module)[LIMITS_IMPORT.name] = cells.memory;
-      const bound = {
-        module,
-        imports,
-        memory,
-        guard,
-        sizes: startSizes(memory, guard),
-        memoryNames,
-        before: [],
-        after: [],
-      };
-      return { kind: 'instantiate', ...bound };
-    });
-    this.#steps = steps;
-    for (const [index, step] of plan.steps.entries()) {
-      if (step.kind === 'instantiate') this.#bindImports(steps[index] as Instantiation, step);
-    }
-  }
-
-  #bindImports(bound: Instantiation, { imports }: Extract<LinkStep, { kind: 'instantiate' }>): void {
-    if (bound.memory) {
-      const group = groupOf(bound.imports, MEMORY_IMPORT.module);
-      bound.before.push((memory) => {
-        group[MEMORY_IMPORT.name] = memory;
-      });
-      this.#forgets.push(() => {
-        group[MEMORY_IMPORT.name] = undefined;
-      });
-    }
-    for (const { module, name, source } of imports) {
-      const group = groupOf(bound.imports, module);
-      if (source.kind !== 'export') group[name] = this.#function(source);
-      else {
-        this.#instantiation(source).after.push((exports) => {
-          group[name] = exports[source.name];
-        });
-        this.#forgets.push(() => {
-          group[name] = undefined;
-        });
-      }
-    }
-  }
-
-  #instantiation({ step }: StepExport): Instantiation {
-    const bound = this.#steps[step];
-    if (bound?.kind !== 'instantiate')
-      throw new Error(`the plan refers to step ${step}, which makes no instance`);
-    return bound;
-  }
-
-  #function(source: Exclude<Source, { kind: 'export' }>): unknown {
-    if (source.kind === 'drop') return dropFunction(source.resource, this.#handles, this.#calls);
-    const text = signatureOf(source.interfaceName, source.functionName);
-    if (text === undefined)
-      throw new Error(`no signature for ${source.interfaceName} ${source.functionName}`);
-    if (text === NEVER)
-      return coreFunction('()', () => vainCall(source.functionName), this.#side(source), this.#calls);
-    const call = hostCall(this.#host, source.interfaceName, source.functionName);
-    const run = coreFunction(text, call, this.#side(source), this.#calls);
-    if (!BLOCKING_FUNCTIONS.has(source.functionName)) return run;
-    this.#canWait = true;
-    return suspensionPoint(coreParams(text), run);
-  }
-
-  #side({ memory, realloc, encoding }: HostSource): AbiSide {
-    return {
-      memory: this.#memory(memory, realloc),
-      handles: this.#handles,
-      strings: STRING_CODECS[encoding],
-    };
-  }
-
-  /** One view for all functions with the same memory and realloc. */
-  #memory(memory: StepExport | undefined, realloc: StepExport | undefined): GuestMemory {
-    const key = `${memory ? keyOf(memory) : ''}|${realloc ? keyOf(realloc) : ''}`;
-    const known = this.#memories.get(key);
-    if (known) return known;
-    const view = new GuestMemory();
-    this.#memories.set(key, view);
-    if (memory) this.#attachMemory(view, memory);
-    if (realloc) {
-      this.#instantiation(realloc).after.push((exports) =>
-        view.attachRealloc(exports[realloc.name] as Realloc),
-      );
-    }
-    return view;
-  }
-
-  #attachMemory(view: GuestMemory, memory: StepExport): void {
-    const bound = this.#instantiation(memory);
-    if (bound.memory) bound.before.push((imported) => view.attach(imported));
-    else bound.after.push((exports) => view.attach(exports[memory.name] as WebAssembly.Memory));
+    this.#budget = new MemoryBudget(cells, input.memoryBytesMax);
+    this.#pagesLimit = pagesIn(input.memoryBytesMax);
+    this.#imports = new DirectImports(plan, input, cells);
+    this.#calls = this.#imports.calls;
+    this.#handles = this.#imports.handles;
+    this.#context = this.#imports.context;
   }
 
   /** Makes the instances of one execution. */
@@ -203,7 +54,7 @@ class Binding {
     this.#calls.reset(context.port);
     this.#inside(() => {
       this.#budget.begin();
-      for (const [index, step] of this.#steps.entries()) {
+      for (const [index, step] of this.#imports.steps.entries()) {
         if (step.kind === 'instantiate') this.#instances[index] = this.#instantiate(step);
         else if (step.kind === 'call') this.#exported(step.target)();
       }
@@ -258,7 +109,7 @@ class Binding {
     const handler = this.#exported(this.#plan.handler);
     const requestHandle = this.#handles.add('incoming-request', request);
     const outHandle = this.#handles.add('response-outparam', responseOut);
-    if (this.#canWait && this.#context.current?.news.canSuspend) {
+    if (this.#imports.canWait && this.#context.current?.news.canSuspend) {
       return this.#handleSuspendably(() => WebAssembly.promising(handler)(requestHandle, outHandle));
     }
     this.#inside(() => handler(requestHandle, outHandle));
@@ -305,7 +156,7 @@ class Binding {
     for (const { memory } of this.#pooled) bytes += memory.buffer.byteLength;
     for (const memory of this.#made) bytes += memory.buffer.byteLength;
     const others = new Set<WebAssembly.Memory>();
-    for (const [index, step] of this.#steps.entries()) {
+    for (const [index, step] of this.#imports.steps.entries()) {
       if (step.kind !== 'instantiate' || step.memoryNames.length === 0) continue;
       const exports = this.#instances[index]?.exports;
       for (const name of step.memoryNames) if (exports) others.add(exports[name] as WebAssembly.Memory);
@@ -319,8 +170,7 @@ class Binding {
   }
 
   release(): void {
-    for (const view of this.#memories.values()) view.detach();
-    for (const forget of this.#forgets) forget();
+    this.#imports.forget();
     for (const { memory, type } of this.#pooled) this.#pool.give(memory, type);
     this.#pooled = [];
     this.#made = [];

@@ -12,7 +12,8 @@ import {
   readSort,
   SORT,
 } from './component-model.ts';
-import { isPlainName, readBound, readExternName, readType } from './component-types.ts';
+import { readBound, readType } from './component-types.ts';
+import { isPlainName, readExternName } from './extern-names.ts';
 import { type TypeEntry, TypeScope } from './type-scope.ts';
 import { Unfit } from './unfit.ts';
 

@@ -3,7 +3,8 @@
  * other fills that table once the memory exists. A host that looks memory up late can do without both.
  */
 import type { BinaryReader } from './binary.ts';
-import { CORE_SECTION, type CoreImport, type CoreSection, coreImports, coreSections } from './core-module.ts';
+import { CORE_SECTION } from './core-format.ts';
+import { type CoreImport, type CoreSection, coreImports, coreSections } from './core-module.ts';
 
 const FUNCTION_TYPE = 0x60;
 const LOCAL_GET = 0x20;

@@ -121,12 +121,13 @@ export class Placement {
     return best;
   }
 
-  /** An execution has ended. */
-  ended(execution: Execution, runUs: number): void {
+  /** An execution has ended. @param runUs how long it ran; undefined when it never began. */
+  ended(execution: Execution, runUs: number | undefined): void {
     const { thread } = execution;
     this.#homeless.delete(execution);
     thread?.remove(execution);
     if (thread) thread.isStuck = false;
+    if (runUs === undefined) return;
     const { functionName } = execution.order;
     const before = this.#runUs.get(functionName) ?? runUs;
     this.#runUs.set(functionName, before + (runUs - before) * NEWEST_WEIGHT);
@@ -138,6 +139,16 @@ export class Placement {
   /** Takes back what a thread has not begun, for `rebalance` to give to others. */
   takeBackAll(thread: GuestThread): void {
     for (const execution of [...thread.executions]) this.#takeBack(execution);
+  }
+
+  /** Takes one back that is not to run any more. @returns false when a thread has begun with it. */
+  withdraw(execution: Execution): boolean {
+    if (this.#homeless.has(execution)) return true;
+    const { thread } = execution;
+    if (!this.#takeBack(execution)) return false;
+    // Its entry stays in the inbox: clients that come and go must not fill one that nobody empties.
+    if (thread) thread.isStuck = true;
+    return true;
   }
 
   /** Moves what waits behind a run to threads that have nothing to do but wait. */

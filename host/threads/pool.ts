@@ -89,7 +89,7 @@ export class WorkerPool {
             if (outcome === 'rejected' && error) reject(new CodedError(error.code, error.message));
             else resolve(result);
           });
-          withdraw = () => execution.cancel();
+          withdraw = () => this.#withdraw(execution);
         },
         refuse: (error) => {
           settled();
@@ -176,8 +176,8 @@ export class WorkerPool {
       },
       (result) => {
         this.#running[slot.index] = undefined;
-        this.#stock.giveBack(slot);
-        this.#placement.ended(execution, result.runUs);
+        this.#stock.giveBack(slot, execution.thread);
+        this.#placement.ended(execution, result.outcome === 'rejected' ? undefined : result.runUs);
         if (!this.#settings.isCurrent(functionName, lease)) this.retire(lease);
         this.#waiting.end(waiting);
         if (!this.#settings.isKept(component.key)) this.unload(component.key);
@@ -189,6 +189,17 @@ export class WorkerPool {
     execution.begin();
     thread.push(execution);
     return execution;
+  }
+
+  /** Nobody waits for it any more: what no thread has begun never runs, and what runs is told. */
+  #withdraw(execution: Execution): void {
+    if (!this.#placement.withdraw(execution)) {
+      execution.cancel();
+      return;
+    }
+    const { code, message } = clientGone();
+    execution.end({ outcome: 'rejected', error: { code, message } });
+    this.#dispatch();
   }
 
   /** Which limit was passed is known here, not in the thread. */

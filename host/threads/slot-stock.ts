@@ -5,7 +5,8 @@ import { type SharedSlot, SLOT_STATE, SLOTS_MAX } from './shared-slot.ts';
 export class SlotStock {
   /** Last used first, so that few pages are ever touched. */
   readonly #free: SharedSlot[] = [];
-  readonly #ending = new Set<SharedSlot>();
+  /** Given back while their worker may still touch them, and whose worker that is. */
+  readonly #ending = new Map<SharedSlot, unknown>();
   readonly #held = new Set<SharedSlot>();
 
   constructor(area: SharedArea) {
@@ -21,16 +22,23 @@ export class SlotStock {
     return this.#free.pop() as SharedSlot;
   }
 
-  giveBack(slot: SharedSlot): void {
-    if (!this.#held.has(slot)) this.#ending.add(slot);
+  /** @param thread the one that had it last. */
+  giveBack(slot: SharedSlot, thread: unknown): void {
+    if (!this.#held.has(slot)) this.#ending.set(slot, thread);
     this.#collect();
   }
 
-  /** Keeps slots whose worker is about to be ended, however far it has come with them. @returns lets them go. */
-  hold(slots: readonly SharedSlot[]): () => void {
-    for (const slot of slots) this.#held.add(slot);
+  /**
+   * Keeps slots whose thread is about to be ended, however far it has come with them: those given, and those that were
+   * given back and that it has not let go of, which it may never do now. @returns lets them all go.
+   */
+  hold(thread: unknown, slots: readonly SharedSlot[]): () => void {
+    const left = [...this.#ending].filter(([, of]) => of === thread).map(([slot]) => slot);
+    for (const slot of left) this.#ending.delete(slot);
+    const all = [...slots, ...left];
+    for (const slot of all) this.#held.add(slot);
     return () => {
-      for (const slot of slots) {
+      for (const slot of all) {
         this.#held.delete(slot);
         slot.become(SLOT_STATE.free);
         this.#free.push(slot);
@@ -39,7 +47,7 @@ export class SlotStock {
   }
 
   #collect(): void {
-    for (const slot of this.#ending) {
+    for (const slot of this.#ending.keys()) {
       const { state } = slot;
       if (state !== SLOT_STATE.done && state !== SLOT_STATE.free) continue;
       this.#ending.delete(slot);

@@ -59,7 +59,10 @@ export class ThreadCrew {
   async interrupt(thread: GuestThread, reason: string, first?: () => void): Promise<void> {
     this.threads.delete(thread);
     this.#events.onEnding(thread);
-    const letGo = this.#stock.hold([...thread.executions].map(({ slot }) => slot));
+    const letGo = this.#stock.hold(
+      thread,
+      [...thread.executions].map(({ slot }) => slot),
+    );
     first?.();
     for (const execution of [...thread.executions]) {
       execution.end({ outcome: 'interrupted', error: { code: 'internal', message: reason } });

@@ -7,7 +7,7 @@
 import { BYTES_PER_MB } from '../../metering/units.ts';
 import { RandomStream } from '../kernel/random.ts';
 import type { Refinement } from './builder.ts';
-import { CsvRows, formatColumn, hasColumns, headerColumns } from './csv.ts';
+import { CsvRows, csvCompanion, formatColumn, hasColumns, headerColumns } from './csv.ts';
 import { type Place, rowFault, shown } from './fault.ts';
 import type { Companion, CompanionReader, LineReader, TraceFormat, TraceSource } from './format.ts';
 import { PercentileCurve } from './percentile-curve.ts';
@@ -93,8 +93,7 @@ class Azure2019 implements LineReader {
     const { prefix, percents, perUnit } = CURVES[which];
     const curves = new Map<string, PercentileCurve>();
     this.#curves[which] = curves;
-    let rows: CsvRows | null = null;
-    const open = (header: string, line: number): CsvRows => {
+    return csvCompanion((header, line) => {
       const columns = headerColumns(header);
       const place = { file, line };
       const app = formatColumn(columns, 'HashApp', place);
@@ -105,14 +104,7 @@ class Azure2019 implements LineReader {
         const key = func === null ? (fields[app] as string) : `${fields[app]}/${fields[func]}`;
         curves.set(key, new PercentileCurve(percents, values, perUnit, where, prefix));
       });
-    };
-    return {
-      line(text, line) {
-        if (rows === null) rows = open(text, line);
-        else rows.line(text, line);
-      },
-      finish: () => rows?.finish(),
-    };
+    });
   }
 
   finish(): ReadTrace {

@@ -2,7 +2,7 @@
 import { CodedError } from '../../metering/errors.ts';
 import { didYouMean } from '../../metering/nearest.ts';
 import { type Place, rowFault, shown } from './fault.ts';
-import type { LineReader, TraceSource } from './format.ts';
+import type { CompanionReader, LineReader, TraceSource } from './format.ts';
 import type { ReadTrace } from './trace.ts';
 
 /** The fields of one row, or null when a quote is still open at its end. */
@@ -147,5 +147,20 @@ export function csvReader<Column extends string>(
       badRows.guard(() => rows.finish());
       return finish();
     },
+  };
+}
+
+/**
+ * A reader of a companion file that is a CSV.
+ * @param open takes its header and the header's line.
+ */
+export function csvCompanion(open: (header: string, line: number) => CsvRows): CompanionReader {
+  let rows: CsvRows | null = null;
+  return {
+    line(text, line) {
+      if (rows === null) rows = open(text, line);
+      else rows.line(text, line);
+    },
+    finish: () => rows?.finish(),
   };
 }

@@ -1,7 +1,7 @@
 /** What a trace is like, in figures: rate, burstiness, concurrency, durations, memory, functions, shape over time. */
 import { BYTES_PER_MB, US_PER_MS, US_PER_S } from '../../metering/units.ts';
 import { type Distribution, describeSample } from '../kernel/quantiles.ts';
-import type { Trace } from './trace.ts';
+import type { Trace, TraceHistory } from './trace.ts';
 
 const US_PER_MINUTE = 60 * US_PER_S;
 const TOP_FUNCTIONS = 10;
@@ -15,7 +15,7 @@ export interface CountsPerInterval {
   readonly dispersion: number | null;
 }
 
-export interface TraceInfo {
+export interface TraceInfo extends TraceHistory {
   readonly file: string;
   readonly format: string;
   readonly requests: number;
@@ -44,11 +44,6 @@ export interface TraceInfo {
     readonly share: number;
     readonly meanMs: number;
   }[];
-  readonly skippedRejected: number;
-  readonly skippedBad: number;
-  readonly badRows: readonly string[];
-  readonly filled: readonly string[];
-  readonly transformed: readonly string[];
   /** Arrivals in equal parts of the span. */
   readonly shape: { readonly columnS: number; readonly counts: readonly number[] };
 }

@@ -2,7 +2,7 @@
  * The Huawei traces of 2023 (github.com/sir-lab/data-release): `requests_minute` counts the requests of each
  * function, a column a function; `function_delay_minute` has the mean time that they ran, in milliseconds.
  */
-import { CsvRows, formatColumn, headerColumns } from './csv.ts';
+import { CsvRows, csvCompanion, formatColumn, headerColumns } from './csv.ts';
 import { type Place, rowFault, shown } from './fault.ts';
 import type { Companion, CompanionReader, LineReader, TraceFormat, TraceSource } from './format.ts';
 import { Spreader } from './spread.ts';
@@ -81,8 +81,7 @@ class Huawei2023 implements LineReader {
   companion(_which: Companion, file: string): CompanionReader {
     const delays = new Map<string, number>();
     this.#delays = delays;
-    let rows: CsvRows | null = null;
-    const open = (header: string, line: number): CsvRows => {
+    return csvCompanion((header, line) => {
       const { time, functions, rowLength } = wideHeader(header, { file, line });
       return new CsvRows(file, rowLength, (fields, place) => {
         const fromUs = timeUs((fields[time] as string).trim(), 's', place, 'time');
@@ -91,14 +90,7 @@ class Huawei2023 implements LineReader {
           if (text !== '') delays.set(`${name}@${fromUs}`, durationUs(text, 'ms', place, name));
         }
       });
-    };
-    return {
-      line(text, line) {
-        if (rows === null) rows = open(text, line);
-        else rows.line(text, line);
-      },
-      finish: () => rows?.finish(),
-    };
+    });
   }
 
   finish(): ReadTrace {

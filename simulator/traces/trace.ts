@@ -41,13 +41,8 @@ export interface ArrivalPiece {
   readonly columns: OptionalColumns;
 }
 
-/** What is known of a trace beside its arrivals. */
-export interface TraceAbout {
-  /** The file's name as it was given. */
-  readonly name: string;
-  readonly format: string;
-  readonly functionNames: readonly string[];
-  readonly versions: readonly string[];
+/** What became of a trace before it could be replayed. */
+export interface TraceHistory {
   /** Rows of requests that were rejected and never ran: not replayed. */
   readonly skippedRejected: number;
   /** Rows that could not be read and were passed over, as the reader was allowed to. */
@@ -58,6 +53,15 @@ export interface TraceAbout {
   readonly filled: readonly string[];
   /** The transformations that made this trace from the one that was read, in order. */
   readonly transformed: readonly string[];
+}
+
+/** What is known of a trace beside its arrivals. */
+export interface TraceAbout extends TraceHistory {
+  /** The file's name as it was given. */
+  readonly name: string;
+  readonly format: string;
+  readonly functionNames: readonly string[];
+  readonly versions: readonly string[];
 }
 
 /** A trace that is in memory as a whole. */

@@ -120,6 +120,26 @@ function ramp(values: KeyValues, durationUs: number): Arrivals {
   );
 }
 
+/**
+ * Visitors at an even rate, and before each of them, and after the last, what others send.
+ * @param othersUntil emits what the others send until then; answers whether to go on.
+ */
+function emitAmong(
+  seed: number,
+  durationUs: number,
+  rate: number,
+  othersUntil: (untilUs: number) => boolean,
+  onVisitor: (atUs: number) => boolean,
+): void {
+  let goesOn = true;
+  const onArrival = (atUs: number): boolean => {
+    goesOn = othersUntil(Math.floor(atUs)) && onVisitor(atUs);
+    return goesOn;
+  };
+  emitPoisson(seed, durationUs, rate, () => rate, onArrival);
+  if (goesOn) othersUntil(Number.POSITIVE_INFINITY);
+}
+
 /** Visitors as ever, and from one moment on an attacker who sends at an even pace to the first function. */
 function attack(values: KeyValues, durationUs: number): Arrivals {
   const rate = values.rate('rate');
@@ -141,18 +161,7 @@ function attack(values: KeyValues, durationUs: number): Arrivals {
         }
         return true;
       };
-      let goesOn = true;
-      emitPoisson(
-        seed,
-        durationUs,
-        rate,
-        () => rate,
-        (atUs) => {
-          goesOn = attackUntil(Math.floor(atUs)) && onArrival(atUs, false);
-          return goesOn;
-        },
-      );
-      if (goesOn) attackUntil(Number.POSITIVE_INFINITY);
+      emitAmong(seed, durationUs, rate, attackUntil, (atUs) => onArrival(atUs, false));
     },
   };
 }
@@ -181,24 +190,15 @@ function retryStorm(values: KeyValues, durationUs: number): Arrivals {
         }
         return true;
       };
-      let goesOn = true;
-      emitPoisson(
-        seed,
-        durationUs,
-        rate,
-        () => rate,
-        (atUs) => {
-          goesOn = emitUntil(Math.floor(atUs)) && onArrival(atUs, false);
-          let sentUs = atUs;
-          // Clients spread their pauses by half, up or down, or all would come back at once.
-          for (let retry = 0; retry < retries && during(sentUs, fromUs, forUs); retry++) {
-            sentUs += pauseUs * 2 ** retry * (0.5 + pauses.uniform());
-            again.push(Math.floor(sentUs), 0);
-          }
-          return goesOn;
-        },
-      );
-      if (goesOn) emitUntil(Number.POSITIVE_INFINITY);
+      emitAmong(seed, durationUs, rate, emitUntil, (atUs) => {
+        let sentUs = atUs;
+        // Clients spread their pauses by half, up or down, or all would come back at once.
+        for (let retry = 0; retry < retries && during(sentUs, fromUs, forUs); retry++) {
+          sentUs += pauseUs * 2 ** retry * (0.5 + pauses.uniform());
+          again.push(Math.floor(sentUs), 0);
+        }
+        return onArrival(atUs, false);
+      });
     },
   };
 }

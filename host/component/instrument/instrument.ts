@@ -8,6 +8,7 @@
  */
 
 import { encodeU32 } from '../binary.ts';
+import { CORE_SECTION } from '../core-format.ts';
 import { LIMITS_IMPORT } from '../limit-cells.ts';
 import { ByteSink } from './byte-sink.ts';
 import { Cursor } from './cursor.ts';
@@ -24,7 +25,7 @@ import {
 } from './memories.ts';
 import { Refusal, type RefusalCode } from './refusal.ts';
 import { FunctionRewriter } from './rewrite-function.ts';
-import { rankOf, readSections, SECTION, type Section } from './sections.ts';
+import { rankOf, readSections, type Section } from './sections.ts';
 
 export type Instrumented =
   | {
@@ -59,8 +60,8 @@ class Rewrite {
     this.#options = options;
     this.#sections = readSections(bytes);
     this.#imports = this.#readImports();
-    this.memories = this.#read(SECTION.memory, readDefinedMemories);
-    this.#tables = this.#read(SECTION.table, readTables);
+    this.memories = this.#read(CORE_SECTION.memory, readDefinedMemories);
+    this.#tables = this.#read(CORE_SECTION.table, readTables);
     this.#memoryCount = this.#imports.longMemories.length + this.memories.length;
     this.#checkNames();
     this.#out = new ByteSink(Math.ceil(bytes.length * GROWTH));
@@ -75,7 +76,11 @@ class Rewrite {
     let isImported = false;
     for (const section of this.#sections) {
       // Without imports so far, their section goes before the first one that has to come later.
-      if (!isImported && section.id !== SECTION.custom && rankOf(section.id) >= rankOf(SECTION.import)) {
+      if (
+        !isImported &&
+        section.id !== CORE_SECTION.custom &&
+        rankOf(section.id) >= rankOf(CORE_SECTION.import)
+      ) {
         this.#writeImports();
         isImported = true;
       }
@@ -100,7 +105,7 @@ class Rewrite {
   }
 
   #readImports(): Imports {
-    const section = this.#section(SECTION.import);
+    const section = this.#section(CORE_SECTION.import);
     if (section) return readImports(this.#cursor(section));
     return { count: 0, longMemories: [], longTables: [], ownNames: [], entriesStart: 0 };
   }
@@ -112,8 +117,8 @@ class Rewrite {
       tables: this.#tables.map(({ isLong }) => isLong),
     };
     return {
-      functionTypes: this.#read(SECTION.function, (cursor) => readIndexes(cursor)),
-      parameterCounts: this.#read(SECTION.type, readParameterCounts),
+      functionTypes: this.#read(CORE_SECTION.function, (cursor) => readIndexes(cursor)),
+      parameterCounts: this.#read(CORE_SECTION.type, readParameterCounts),
       longMemories: [...longMemories, ...own.memories],
       longTables: [...longTables, ...own.tables],
     };
@@ -131,19 +136,19 @@ class Rewrite {
   #writeSection(section: Section): void {
     const { id, start, end } = section;
     switch (id) {
-      case SECTION.import:
-      case SECTION.memory:
+      case CORE_SECTION.import:
+      case CORE_SECTION.memory:
         return;
-      case SECTION.custom:
+      case CORE_SECTION.custom:
         if (!KEPT_CUSTOM.has(this.#cursor(section).name())) return;
         break;
-      case SECTION.export:
+      case CORE_SECTION.export:
         checkExports(this.#cursor(section), this.#memoryCount);
         break;
-      case SECTION.data:
+      case CORE_SECTION.data:
         checkData(this.#cursor(section), this.#memoryCount);
         break;
-      case SECTION.code:
+      case CORE_SECTION.code:
         this.#append(id, this.#rewriteCode(this.#cursor(section)));
         return;
     }
@@ -152,12 +157,12 @@ class Rewrite {
 
   #writeImports(): void {
     const { count, entriesStart } = this.#imports;
-    const section = this.#section(SECTION.import);
+    const section = this.#section(CORE_SECTION.import);
     const body = new ByteSink(1_024);
     body.append(encodeU32(count + this.memories.length + 1));
     if (section) body.copy(this.#bytes, entriesStart, section.end);
     body.append(encodeMemoryImports(this.memories));
-    this.#append(SECTION.import, body.view());
+    this.#append(CORE_SECTION.import, body.view());
   }
 
   #rewriteCode(cursor: Cursor): Uint8Array {

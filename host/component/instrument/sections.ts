@@ -1,18 +1,7 @@
 /** Splits a core module into its sections. Knows their order, not what is in them. */
+import { CORE_HEADER, CORE_SECTION } from '../core-format.ts';
 import { Cursor } from './cursor.ts';
 import { Refusal } from './refusal.ts';
-
-export const SECTION = {
-  custom: 0,
-  type: 1,
-  import: 2,
-  function: 3,
-  table: 4,
-  memory: 5,
-  export: 7,
-  code: 10,
-  data: 11,
-} as const;
 
 export interface Section {
   readonly id: number;
@@ -23,7 +12,6 @@ export interface Section {
   readonly bodyStart: number;
 }
 
-const HEADER = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00] as const;
 /** All that the specification has, in the order in which a module has them: 13 are tags, 12 is the data count. */
 const ORDER = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11] as const;
 
@@ -31,9 +19,9 @@ const ORDER = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11] as const;
 export const rankOf = (id: number): number => ORDER.indexOf(id as (typeof ORDER)[number]);
 
 export function readSections(bytes: Uint8Array): readonly Section[] {
-  if (HEADER.some((byte, index) => bytes[index] !== byte))
+  if (CORE_HEADER.some((byte, index) => bytes[index] !== byte))
     throw new Refusal('module-malformed', 0, 'expected a core module of version 1, got other first bytes');
-  const cursor = new Cursor(bytes, HEADER.length);
+  const cursor = new Cursor(bytes, CORE_HEADER.length);
   const sections: Section[] = [];
   let rank = -1;
   while (!cursor.done) {
@@ -43,7 +31,7 @@ export function readSections(bytes: Uint8Array): readonly Section[] {
     const bodyStart = cursor.offset;
     cursor.skip(length);
     sections.push({ id, start, end: cursor.offset, bodyStart });
-    if (id === SECTION.custom) continue;
+    if (id === CORE_SECTION.custom) continue;
     if (rankOf(id) <= rank)
       throw new Refusal('module-malformed', start, `expected sections in their order, got section ${id}`);
     rank = rankOf(id);
