@@ -3,7 +3,6 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { CodedError } from '../metering/errors.ts';
 import { WARMTHS } from '../metering/execution.ts';
@@ -11,12 +10,9 @@ import { RandomStream, replicationSeed } from '../simulator/kernel/random.ts';
 import { simulate } from '../simulator/run.ts';
 import type { ScenarioInput } from '../simulator/scenario.ts';
 import { simulateOnThreads } from '../simulator/threads/simulate.ts';
-import { ArrivalBuffer } from '../simulator/traces/arrival-buffer.ts';
-import { ExternalSort } from '../simulator/traces/external-sort.ts';
 import { openWorkload, type WorkloadOptions } from '../simulator/traces/load.ts';
-import { piecesOf } from '../simulator/traces/stored-rows.ts';
 import { TempFiles } from '../simulator/traces/temp-files.ts';
-import type { ArrivalPiece, Replayable } from '../simulator/traces/trace.ts';
+import type { Replayable } from '../simulator/traces/trace.ts';
 import { execution } from './records.ts';
 import { about, allRows, bothWays } from './stored-kit.ts';
 import { fixture } from './trace-kit.ts';
@@ -247,63 +243,6 @@ describe('a long trace', () => {
     });
   });
 });
-
-describe('the external sort', () => {
-  it('is the stable sort, whatever the rows, the runs and how many are merged at once', () => {
-    const times = fc.array(fc.oneof(fc.nat({ max: 9 }), fc.integer({ min: -1e12, max: 1e12 })), {
-      maxLength: 120,
-    });
-    const files = new TempFiles();
-    fc.assert(
-      fc.property(
-        times,
-        fc.integer({ min: 1, max: 40 }),
-        fc.integer({ min: 2, max: 5 }),
-        (list, runMax, fanIn) => {
-          const sort = new ExternalSort({ files, inMemoryMax: runMax }, ['bytesIn'], fanIn);
-          for (let from = 0; from < list.length; from += runMax) {
-            sort.add(bufferOf(list.slice(from, from + runMax), from), 'x');
-          }
-          const rows = sort.finish();
-          const got = [] as (number | undefined)[][];
-          // Each piece is gone when the next one comes.
-          for (const piece of piecesOf(rows)) got.push(...rowsOf(piece));
-          files.end();
-          const places = list
-            .map((_, place) => place)
-            .sort((a, b) => (list[a] as number) - (list[b] as number));
-          expect(got).toEqual(places.map((place) => [list[place], place, place, place / 2]));
-          expect(rows).toMatchObject({
-            count: list.length,
-            firstUs: got[0]?.[0] ?? 0,
-            lastUs: got.at(-1)?.[0] ?? 0,
-          });
-        },
-      ),
-    );
-  });
-});
-
-/** Rows that say where they stood. */
-function bufferOf(times: readonly number[], from: number): ArrivalBuffer {
-  const buffer = new ArrivalBuffer(['bytesIn'], times.length);
-  for (const [index, timeUs] of times.entries()) {
-    const at = buffer.place();
-    buffer.arrivedAtUs[at] = timeUs;
-    buffer.runUs[at] = from + index;
-    buffer.functionIndex[at] = from + index;
-    (buffer.columns.bytesIn as Float64Array)[at] = (from + index) / 2;
-  }
-  return buffer;
-}
-
-const rowsOf = ({ count, arrivedAtUs, runUs, functionIndex, columns }: ArrivalPiece) =>
-  Array.from({ length: count }, (_, at) => [
-    arrivedAtUs[at],
-    runUs[at],
-    functionIndex[at],
-    columns.bytesIn?.[at],
-  ]);
 
 const refusalOf = (opening: Promise<unknown>): Promise<CodedError> =>
   opening.then(

@@ -170,7 +170,7 @@ function copied<T extends Float64Array | Uint32Array>(values: T, larger: T): T {
 function tooLarge({ name }: TraceStream): CodedError {
   return new CodedError(
     'trace-too-large',
-    `${name}: expected at most ${ARRIVALS_MAX} requests in memory, got more; without transformations it is streamed`,
+    `${name}: expected at most ${ARRIVALS_MAX} requests in memory, got more; simulate streams it`,
     { arrivalsMax: ARRIVALS_MAX },
   );
 }
