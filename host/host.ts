@@ -179,7 +179,7 @@ export class Host {
     this.#retention.close();
     await this.#deploys;
     await this.#pool.close();
-    this.ledger.flush();
+    this.ledger.close();
     this.#database.close();
   }
 
