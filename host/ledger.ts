@@ -69,6 +69,11 @@ export class Ledger {
     this.#nextId = Math.max(this.#lastId() + 1, this.#setAsideBelow);
   }
 
+  /** How many ids were given until now, those of former hosts included. */
+  get idsGiven(): number {
+    return this.#nextId - 1;
+  }
+
   /**
    * An id for an execution that the client is told of before it is recorded; each is given once, whenever the host is
    * killed. Throws what the database does when no more can be set aside.
