@@ -45,14 +45,19 @@ const ASK = {
   ],
 } as const;
 
-function once(component: LinkedComponent): void {
+function once(component: LinkedComponent, isSound: boolean): void {
   const execution = executionFor(ASK, portFor(ASK), () => undefined);
   const instance = component.instantiate(execution);
   instance.handle(execution.request, execution.outparam);
   checkWhole(execution.end());
   instance.memoryBytes();
-  instance.release();
+  instance.release(isSound);
 }
+
+/** Its instance is not kept. */
+const onceAnew = (component: LinkedComponent): void => once(component, false);
+/** Its instance is made as new for the next one, where it can be. */
+const onceSoundly = (component: LinkedComponent): void => once(component, true);
 
 /** The same where the guest could be suspended. */
 async function onceSuspendably(component: LinkedComponent): Promise<void> {
@@ -61,7 +66,7 @@ async function onceSuspendably(component: LinkedComponent): Promise<void> {
   await instance.handle(execution.request, execution.outparam);
   checkWhole(await execution.end());
   instance.memoryBytes();
-  instance.release();
+  instance.release(true);
 }
 
 /** One instance for all calls, as for a function with `reuseRequests`. */
@@ -90,9 +95,10 @@ const quantile = (sorted: Float64Array, share: number): number =>
 
 async function measure(name: string, component: Uint8Array): Promise<void> {
   const ways = [
-    ['generated', await linked(component, 'generated', new MemoryPool()), once],
-    ['direct, new memory', await linked(component, 'direct', new NoPool()), once],
-    ['direct, pooled memory', await linked(component, 'direct', new MemoryPool()), once],
+    ['generated', await linked(component, 'generated', new MemoryPool()), onceSoundly],
+    ['direct, new memory', await linked(component, 'direct', new NoPool()), onceAnew],
+    ['direct, pooled memory', await linked(component, 'direct', new MemoryPool()), onceAnew],
+    ['direct, made as new', await linked(component, 'direct', new MemoryPool()), onceSoundly],
     ['the same, suspendable', await linked(component, 'direct', new MemoryPool()), onceSuspendably],
     ['direct, used again', await linked(component, 'direct', new MemoryPool()), usedAgain()],
   ] as const;

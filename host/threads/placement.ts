@@ -24,6 +24,10 @@ const SPARE_IDLE_MS = 5_000;
 const SHORT_RUN_US = 500;
 /** So many of them. */
 const INBOX_MAX = 8;
+/** Runs shorter than this wait for one another even where a thread sleeps: waking it takes as long as several of them. */
+const TINY_RUN_US = 100;
+/** So many of them, the one that runs included. */
+const TINY_MAX = 3;
 /** How much the newest run counts in the mean. */
 const NEWEST_WEIGHT = 0.2;
 /** Functions whose runs are remembered. */
@@ -81,12 +85,18 @@ export class Placement {
 
   /** A thread that can take it at once, one that keeps an instance for it before others. */
   threadFor({ functionName, lease, isExclusive }: Request): GuestThread | undefined {
+    const isTiny = !isExclusive && this.#runsUs(functionName) < TINY_RUN_US;
     let shared: GuestThread | undefined;
     let free: GuestThread | undefined;
+    let awake: GuestThread | undefined;
     for (const thread of this.#threads) {
       if (!thread.isReady) continue;
       const { running, queued, blocked, parked } = thread.load;
-      if (running + queued + blocked > 0) continue;
+      if (running + queued + blocked > 0) {
+        const isAtOnce = isTiny && running + queued < TINY_MAX && blocked + parked === 0 && !thread.isStuck;
+        if (isAtOnce && this.#areShort(thread)) awake ??= thread;
+        continue;
+      }
       // What has ended on it may still have to be heard of.
       if (parked === 0 && thread.isWarmFor(lease)) return thread;
       if (parked === 0) {
@@ -96,7 +106,7 @@ export class Placement {
       if (isExclusive || holdsExclusive(thread)) continue;
       if (!shared || thread.executions.size < shared.executions.size) shared = thread;
     }
-    if (free) return free;
+    if (awake || free) return awake ?? free;
     const mayShare = this.#isShort(functionName) || this.#threads.size >= this.#workers + SPARE_THREADS_MAX;
     return mayShare ? shared : undefined;
   }
@@ -192,8 +202,10 @@ export class Placement {
 
   /** Something that another thread would begin only after a run. */
   #queuedElsewhere(): Execution | undefined {
+    const nowMs = performance.now();
     for (const thread of this.#threads) {
       if (thread.executions.size < 2 || thread.load.running + thread.load.blocked === 0) continue;
+      if (this.#areShort(thread) && hasJustBegun(thread, nowMs)) continue;
       for (const execution of thread.executions) {
         if (execution.startedMs !== 0 || !this.#takeBack(execution)) continue;
         thread.isStuck = true;
@@ -212,7 +224,11 @@ export class Placement {
   }
 
   #isShort(functionName: string): boolean {
-    return (this.#runUs.get(functionName) ?? Number.POSITIVE_INFINITY) < SHORT_RUN_US;
+    return this.#runsUs(functionName) < SHORT_RUN_US;
+  }
+
+  #runsUs(functionName: string): number {
+    return this.#runUs.get(functionName) ?? Number.POSITIVE_INFINITY;
   }
 
   #areShort({ executions }: GuestThread): boolean {
@@ -227,6 +243,13 @@ function isWaiting({ executions }: GuestThread): boolean {
   for (const { slot, order } of executions)
     if (slot.state !== SLOT_STATE.parked || order.isExclusive) return false;
   return true;
+}
+
+/** Whether what runs there would still be short if it ended now. */
+function hasJustBegun({ executions }: GuestThread, nowMs: number): boolean {
+  for (const { slot, startedMs } of executions)
+    if (slot.state === SLOT_STATE.running && nowMs - startedMs < SHORT_RUN_US / 1_000) return true;
+  return false;
 }
 
 function holdsExclusive({ executions }: GuestThread): boolean {
