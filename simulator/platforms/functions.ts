@@ -6,7 +6,8 @@
 import { RandomStream } from '../kernel/random.ts';
 import type { ArrivalPiece } from '../traces/trace.ts';
 import { Arrivals, MEMORY_BYTES_DEFAULT, type MutableRecord, refuse, statedWarmth } from './arrivals.ts';
-import { Instances, type Pick } from './instances.ts';
+import type { Pick } from './idle-pools.ts';
+import { Instances } from './instances.ts';
 import { HybridRetention } from './keep-alive/hybrid.ts';
 import { MemoryCap } from './keep-alive/memory-cap.ts';
 import { type KeepAlive, type KeepAliveSettings, keepAlive } from './keep-alive/policy.ts';
