@@ -11,6 +11,7 @@ import type { SimulationResult } from '../simulator/result.ts';
 import { simulate } from '../simulator/run.ts';
 import type { ScenarioInput } from '../simulator/scenario.ts';
 import { TraceBuilder } from '../simulator/traces/builder.ts';
+import { whole } from '../simulator/traces/stored.ts';
 import type { Trace } from '../simulator/traces/trace.ts';
 
 const requests = Number(process.argv[2] ?? 1_000_000);
@@ -41,7 +42,7 @@ function poisson({ functions, meanGapUs, meanRunUs }: Load): Trace {
     row.functionIndex = indexes[Math.floor(which.uniform() * functions)] as number;
     builder.add();
   }
-  return builder.finish();
+  return whole(builder.finish());
 }
 
 // 1000 requests a second of 100 ms: about 100 at once, on 125 servers at a load of 0.8.
@@ -115,7 +116,7 @@ function simFaas(seed: number, seconds: number) {
     builder.add();
   }
   const scenario = { platforms: ['functions'], seriesS: seconds / 1_000 } as const;
-  const trace = builder.finish();
+  const trace = whole(builder.finish());
   let replayed: SimulationResult | undefined;
   const perSecond =
     trace.count /

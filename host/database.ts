@@ -48,6 +48,9 @@ const MIGRATIONS: readonly string[] = [
   `CREATE INDEX executions_by_function ON executions (functionName);
    CREATE INDEX executions_by_arrival ON executions (arrivedAtUs);`,
   'ALTER TABLE executions ADD COLUMN fuelUsed INTEGER NOT NULL DEFAULT 0;',
+  // One row: ids of executions from this one on have never been given.
+  `CREATE TABLE execution_ids (unusedFrom INTEGER NOT NULL) STRICT;
+   INSERT INTO execution_ids VALUES (1);`,
 ];
 
 function migrate(database: HostDatabase): void {

@@ -90,6 +90,10 @@ export class Executor {
     }
   }
 
+  get isIdle(): boolean {
+    return this.#underWay === 0;
+  }
+
   /** Resolves once nothing is under way: a run may go on after its response has left. */
   async idle(): Promise<void> {
     if (this.#underWay === 0) return;

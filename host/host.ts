@@ -14,6 +14,7 @@ import {
   type OwnSettings,
 } from './function-settings.ts';
 import { Ledger } from './ledger.ts';
+import { MemoryRelief } from './memory-relief.ts';
 import { NestedCalls } from './nested-calls.ts';
 import { type Resolver, systemResolver } from './outbound-access.ts';
 import { checkFunctionName, type DeployedFunction, Registry } from './registry.ts';
@@ -53,6 +54,7 @@ export class Host {
   readonly #cache: ModuleCache;
   readonly #pool: WorkerPool;
   readonly #retention: Retention;
+  readonly #relief: MemoryRelief;
   readonly #nowMs: () => number;
   #deploys: Promise<unknown> = Promise.resolve();
   #draining = false;
@@ -80,6 +82,10 @@ export class Host {
       pool: this.#pool,
       ledger: this.ledger,
       settings: this.settings,
+    });
+    this.#relief = new MemoryRelief({
+      count: () => this.ledger.idsGiven,
+      isIdle: () => this.executor.isIdle,
     });
   }
 
@@ -134,6 +140,7 @@ export class Host {
         const { memoryMb, fuelLimit } = settings;
         const choice = { memoryBytesMax: toBytes(memoryMb), countsFuel: fuelLimit > 0 };
         const plan = await this.#store.add(bytes, choice);
+        this.#relief.expect();
         await this.#checkCanHave(settings, plan);
         if (!isSame) return { deployed: await this.#deployPlan(name, plan, own, before), isNew: true };
       }
@@ -178,8 +185,9 @@ export class Host {
     this.#planner.close();
     this.#retention.close();
     await this.#deploys;
+    this.#relief.close();
     await this.#pool.close();
-    this.ledger.flush();
+    this.ledger.close();
     this.#database.close();
   }
 

@@ -5,7 +5,7 @@
 import { type ExecutionRecord, RECORD_KEYS } from '../metering/execution.ts';
 import type { HostDatabase } from './database.ts';
 
-/** A record as it is read back. `id` grows with each execution. */
+/** A record as it is read back. `id` grows with each execution; some are left out. */
 export interface LedgerEntry extends ExecutionRecord {
   readonly id: number;
   /** What the guest wrote to stdout and stderr. */
@@ -38,6 +38,9 @@ const SPAN_IDS = 2_000;
 const GROUP_MAX = 64;
 const GROUP_MS = 0.5;
 
+/** Ids that are set aside with one write; a host that is killed leaves out so many at most. */
+const IDS_SET_ASIDE = 10_000;
+
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function insertion(database: HostDatabase) {
@@ -54,18 +57,40 @@ export class Ledger {
   /** When the oldest of them came, by `performance.now()`. */
   #pendingSinceMs = 0;
   #nextId: number;
+  /** Ids below are set aside on disk: none of them is given again, whether or not it is recorded. */
+  #setAsideBelow: number;
 
   /** @param expectsMore whether other entries are about to come, for which it pays to wait a moment. */
   constructor(database: HostDatabase, expectsMore: () => boolean = () => false) {
     this.#expectsMore = expectsMore;
     this.#database = database;
     this.#insert = insertion(database);
-    this.#nextId = this.#lastId() + 1;
+    this.#setAsideBelow = this.#unusedFrom();
+    this.#nextId = Math.max(this.#lastId() + 1, this.#setAsideBelow);
   }
 
-  /** An id for an execution that the client is told of before it is recorded; each is given once. */
+  /** How many ids were given until now, those of former hosts included. */
+  get idsGiven(): number {
+    return this.#nextId - 1;
+  }
+
+  /**
+   * An id for an execution that the client is told of before it is recorded; each is given once, whenever the host is
+   * killed. Throws what the database does when no more can be set aside.
+   */
   reserveId(): number {
+    if (this.#nextId >= this.#setAsideBelow) this.#setAside(this.#nextId + IDS_SET_ASIDE);
     return this.#nextId++;
+  }
+
+  /** Commits what is pending, and lets go of the ids that were set aside and never given. */
+  close(): void {
+    this.flush();
+    try {
+      this.#setAside(this.#nextId);
+    } catch {
+      // They are left out then, which hurts nobody.
+    }
   }
 
   /**
@@ -138,6 +163,18 @@ export class Ledger {
       if (chunk.length > 0) yield chunk;
       await nextTurn();
     }
+  }
+
+  #setAside(belowId: number): void {
+    this.#database.prepare('UPDATE execution_ids SET unusedFrom = ?').run(belowId);
+    this.#setAsideBelow = belowId;
+  }
+
+  #unusedFrom(): number {
+    const row = this.#database
+      .prepare<[], { unusedFrom: number }>('SELECT unusedFrom FROM execution_ids')
+      .get();
+    return row?.unusedFrom ?? 1;
   }
 
   #lastId(): number {

@@ -10,6 +10,16 @@ const WORDS: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'a whole request in time, got none',
 };
 
+/** How long a listener waits for what a client has begun to send. */
+export interface ListenerPatience {
+  /** From the first byte of a request to the end of its headers. */
+  readonly headMs: number;
+  /** The same to the end of its body; 0 leaves that to the app, which then has to end each request itself. */
+  readonly wholeMs: number;
+  /** How often connections are looked at. */
+  readonly lookMs: number;
+}
+
 export class Listener {
   readonly #server: Server;
   readonly #open = new Set<ServerResponse>();
@@ -18,13 +28,21 @@ export class Listener {
   #ending = false;
   #whenEnded: (() => void) | undefined;
 
-  constructor(app: RequestListener) {
+  constructor(app: RequestListener, { headMs, wholeMs, lookMs }: ListenerPatience) {
     const listen: RequestListener = (incoming, outgoing) => {
       this.#begin(outgoing);
       app(incoming, outgoing);
     };
     // Both are the app's to answer, with a body that says what is wrong.
-    this.#server = createServer({ requireHostHeader: false }, listen);
+    this.#server = createServer(
+      {
+        requireHostHeader: false,
+        headersTimeout: headMs,
+        requestTimeout: wholeMs,
+        connectionsCheckingInterval: lookMs,
+      },
+      listen,
+    );
     this.#server.on('checkContinue', listen);
     this.#server.on('checkExpectation', listen);
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>

@@ -51,7 +51,14 @@ function sendError(outgoing: ServerResponse, thrown: unknown, onInternal: (error
 }
 
 export function publicApp(host: Host): RequestListener {
-  const nextId = () => host.ledger.reserveId();
+  const nextId = (): number | undefined => {
+    try {
+      return host.ledger.reserveId();
+    } catch (thrown) {
+      host.onInternal(thrown);
+      return undefined;
+    }
+  };
   const run = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     host.checkNotDraining();
     checkHostHeader(incoming);

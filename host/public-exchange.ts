@@ -11,8 +11,8 @@ import type { WireHeaders } from './wasi/fields.ts';
 export interface ExchangeOptions {
   readonly request: RequestHead;
   readonly requestBytesMax: number;
-  /** Gives the id of an execution that is recorded when its response has left. */
-  readonly nextId: () => number;
+  /** Gives the id of an execution that is recorded when its response has left; none while the ledger cannot. */
+  readonly nextId: () => number | undefined;
 }
 
 export class PublicExchange implements Exchange, RunEvents {

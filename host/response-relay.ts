@@ -15,7 +15,7 @@ export class ResponseRelay {
   /** The id under which the execution will be recorded, once the client has been told. */
   executionId: number | undefined;
   readonly #outgoing: ServerResponse;
-  readonly #nextId: () => number;
+  readonly #nextId: () => number | undefined;
   #head: ResponseHead | undefined;
   #held: Buffer[] = [];
   #heldBytes = 0;
@@ -28,8 +28,8 @@ export class ResponseRelay {
   /** Bytes that wait in the connection for the client. */
   #owedBytes = 0;
 
-  /** @param nextId gives the id of an execution that is recorded later. */
-  constructor(outgoing: ServerResponse, nextId: () => number) {
+  /** @param nextId gives the id of an execution that is recorded later; without one the response is held back. */
+  constructor(outgoing: ServerResponse, nextId: () => number | undefined) {
     this.#outgoing = outgoing;
     this.#nextId = nextId;
   }
@@ -83,7 +83,7 @@ export class ResponseRelay {
     }
     if (this.isAborted || !this.#head || this.#outgoing.destroyed) return;
     this.executionId = this.#nextId();
-    this.#begin(this.#head, this.executionId);
+    if (this.executionId !== undefined) this.#begin(this.#head, this.executionId);
   }
 
   /** The run has ended well and is recorded. */

@@ -6,8 +6,13 @@ import { adminApp } from './admin-app.ts';
 import type { HostConfig } from './config.ts';
 import { errorAnswer } from './error-response.ts';
 import { Host, type HostSurroundings } from './host.ts';
-import { Listener } from './listener.ts';
+import { Listener, type ListenerPatience } from './listener.ts';
 import { publicApp } from './public-app.ts';
+
+/** A function's own limits say how long its request's body may take: as long as it runs, and a moment more. */
+export const PUBLIC_PATIENCE: ListenerPatience = { headMs: 60_000, wholeMs: 0, lookMs: 10_000 };
+/** Bodies are taken whole there, and nothing else bounds the time that they take. */
+const ADMIN_PATIENCE: ListenerPatience = { headMs: 60_000, wholeMs: 300_000, lookMs: 10_000 };
 
 /** A host that listens. */
 export interface RunningHost {
@@ -56,8 +61,8 @@ function endsWithin(timeoutMs: number, work: Promise<unknown>): Promise<boolean>
  */
 export async function startHost(config: HostConfig, world: HostSurroundings): Promise<RunningHost> {
   const host = await Host.open(config, world);
-  const publicListener = new Listener(publicApp(host));
-  const adminListener = new Listener(adminListenerFor(host));
+  const publicListener = new Listener(publicApp(host), PUBLIC_PATIENCE);
+  const adminListener = new Listener(adminListenerFor(host), ADMIN_PATIENCE);
   const close = async (): Promise<void> => {
     await Promise.all([publicListener.close(), adminListener.close()]);
     await host.close();

@@ -10,10 +10,7 @@ import type { Measure } from '../metering/measure.ts';
 import type { PriceBook } from '../metering/price-book.ts';
 import { PRICE_BOOK_IDS, priceBook } from '../metering/prices/catalogue.ts';
 import type { Scenario } from './scenario.ts';
-import type { OptionalColumns, TraceAbout } from './traces/trace.ts';
-
-/** What books of extras ask of a trace. */
-type Sized = Pick<TraceAbout, 'name'> & { readonly columns: OptionalColumns };
+import { isStream, type Replayable } from './traces/trace.ts';
 
 /** Bytes of a request that the trace does not say; null where it does, or where nobody asks. */
 export interface ExtrasPlan {
@@ -35,13 +32,17 @@ const bytesNeeded = (measure: Measure): readonly Bytes[] => {
 };
 
 /** Formats without sizes leave the column out or full of zeros. */
-const says = (trace: Sized, bytes: Bytes): boolean =>
-  trace.columns[COLUMNS[bytes]]?.some((value) => value > 0) === true;
+const says = (trace: Replayable, bytes: Bytes): boolean => {
+  const column = COLUMNS[bytes];
+  return isStream(trace)
+    ? trace.hasSizes(column)
+    : trace.columns[column]?.some((value) => value > 0) === true;
+};
 
 const unfit = (book: PriceBook, message: string): CodedError =>
   new CodedError('prices-unfit', message, { priceBook: book.id });
 
-function checkBook(book: PriceBook, scenario: Scenario, trace: Sized): void {
+function checkBook(book: PriceBook, scenario: Scenario, trace: Replayable): void {
   if (book.bills !== 'extras') {
     const there = PRICE_BOOK_IDS.filter((id) => priceBook(id).bills === 'extras').join(', ');
     throw unfit(book, `extras: ${book.id} bills ${book.bills}; expected one of ${there}`);
@@ -67,7 +68,7 @@ function checkBook(book: PriceBook, scenario: Scenario, trace: Sized): void {
 }
 
 /** @throws CodedError `prices-unknown`, `prices-unfit`, or `config-invalid` for bytes that the trace says itself. */
-export function planExtras(scenario: Scenario, trace: Sized): ExtrasPlan {
+export function planExtras(scenario: Scenario, trace: Replayable): ExtrasPlan {
   const books = scenario.extras.map((book) => (typeof book === 'string' ? priceBook(book) : book));
   for (const book of books) checkBook(book, scenario, trace);
   for (const bytes of ['requestBytes', 'responseBytes'] as const) {

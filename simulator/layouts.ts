@@ -10,6 +10,7 @@ import { checkScenario } from './scenario.ts';
 import { SeriesMeter } from './series.ts';
 import { Tally } from './tally.ts';
 import { TraceBuilder } from './traces/builder.ts';
+import { whole } from './traces/stored.ts';
 import type { Trace } from './traces/trace.ts';
 
 const kept = new Map<PlatformName, readonly [Replay, Tally]>();
@@ -22,7 +23,7 @@ function oneRequest(): Trace {
   builder.functionIndex('f');
   builder.row.runUs = 1;
   builder.add();
-  return builder.finish();
+  return whole(builder.finish());
 }
 
 /** Before a replay on this platform begins. */

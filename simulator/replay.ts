@@ -15,7 +15,7 @@ import { type PlatformResult, platformResult, type Seen, type SimulationResult, 
 import type { Scenario } from './scenario.ts';
 import { SeriesMeter } from './series.ts';
 import { Tally } from './tally.ts';
-import { type ArrivalPiece, emptyTrace, isStream, type Replayable, type Trace } from './traces/trace.ts';
+import { type ArrivalPiece, emptyTrace, isStream, type Replayable } from './traces/trace.ts';
 
 /** What is replayed: a platform, how it is billed, and the scenario that has its settings. */
 export interface Planned {
@@ -58,10 +58,9 @@ function eachStep(
 
 function headOf(trace: Replayable, firstUs: number): ReplayHead {
   const { functionNames, versions, columns } = trace;
-  const limits = columns.memoryBytesLimit;
   const memoryBytesOf = isStream(trace)
-    ? () => limits?.[0]
-    : (index: number) => limits?.[(trace as Trace).functionIndex.indexOf(index)];
+    ? trace.memoryBytesOf
+    : (index: number) => columns.memoryBytesLimit?.[trace.functionIndex.indexOf(index)];
   return { functionNames, versions, columns, isWhole: !isStream(trace), firstUs, memoryBytesOf };
 }
 
@@ -123,9 +122,9 @@ export function replay(planned: Planned, trace: Replayable, seed: number, onStep
   };
 }
 
-/** What a result says of the trace; of a stream that is known from a replay alone. */
+/** What a result says of the trace; of one that is made anew each time that is known from a replay alone. */
 export function describeTrace(trace: Replayable, seen: Seen): SimulationResult['trace'] {
-  const whole: Seen = isStream(trace) ? seen : seenOf(trace);
+  const whole: Seen = seenOf(trace) ?? seen;
   return {
     file: trace.name,
     format: trace.format,
@@ -141,7 +140,13 @@ export function describeTrace(trace: Replayable, seen: Seen): SimulationResult['
   };
 }
 
-function seenOf({ arrivedAtUs, count }: Trace): Seen {
+function seenOf(trace: Replayable): Seen | null {
+  if (isStream(trace)) {
+    if (trace.stored === null) return null;
+    const { count, firstUs, lastUs } = trace.stored.trace.rows;
+    return { arrivals: count, firstUs, lastUs, complete: true };
+  }
+  const { arrivedAtUs, count } = trace;
   const [firstUs = 0, lastUs = 0] = [arrivedAtUs[0], arrivedAtUs[count - 1]];
   return { arrivals: count, firstUs, lastUs, complete: true };
 }

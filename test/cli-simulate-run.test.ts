@@ -1,7 +1,7 @@
 /** How `ebb simulate` runs: sweeps from flags and files, threads, progress, and Ctrl-C in a real process. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,11 +13,14 @@ const root = join(import.meta.dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'ebb-cli-run-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const start = (args: readonly string[]): ChildProcess =>
-  spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+const start = (args: readonly string[], env: NodeJS.ProcessEnv = process.env): ChildProcess =>
+  spawn(process.execPath, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
 
-async function ebb(...args: string[]) {
-  const child = start(['cli/launch.js', ...args]);
+const ebb = (...args: string[]) => ebbIn(tmpdir(), ...args);
+
+/** @param temporary the folder of temporary files. */
+async function ebbIn(temporary: string, ...args: string[]) {
+  const child = start(['cli/launch.js', ...args], { ...process.env, TMPDIR: temporary });
   const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   const [stdout, stderr] = await Promise.all([text(child.stdout as never), text(child.stderr as never)]);
   const [exitCode] = await ended;
@@ -90,6 +93,29 @@ describe('a sweep on the command line', () => {
   ])('is refused: %j', async (args, message) => {
     const { exitCode, stderr } = await ebb(...SHORT, ...args);
     expect([exitCode, stderr]).toEqual([2, expect.stringMatching(message)]);
+  });
+});
+
+describe('a trace that is too long for memory', () => {
+  const long = [
+    ...['simulate', '--synthetic', 'poisson:rate=50000/s,duration=86s,functions=1000'],
+    ...['--service-time', 'constant:1ms', '--transform', 'filter=function=f0001', '--platform', 'functions'],
+  ];
+
+  it('goes through temporary files, of which nothing is left', async () => {
+    const temporary = mkdtempSync(join(folder, 'temporary-'));
+    const result = await ebbIn(temporary, ...long, '--json');
+    expect(result.exitCode).toBe(0);
+    expect(result.json().trace.transformed).toEqual([
+      expect.stringMatching(/^filter=function=f0001: 4[23]\d{5} requests became 4\d{3}$/),
+    ]);
+    expect(readdirSync(temporary)).toEqual([]);
+  });
+
+  it('is refused where they cannot be', async () => {
+    const { exitCode, stderr } = await ebbIn(join(folder, 'none'), ...long);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/expected room for temporary files in .*none \(TMPDIR .*\(file-unwritable\)/);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Starting, stopping, being killed, and what the data folder holds after each. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -21,6 +21,8 @@ import {
   TestHost,
   upstream,
 } from './host-kit.ts';
+
+import { Talk } from './stream-kit.ts';
 
 let hello: Uint8Array;
 let corners: Uint8Array;
@@ -178,33 +180,55 @@ describe('a data folder', () => {
     expect((await again.call('/f/f/count')).text).toBe('1');
   });
 
-  test('without a plan, or with any file of it damaged, has it made again', async () => {
-    const host = await TestHost.start();
-    await host.deploy('hello', hello);
-    const { version } = await host.get<{ version: string }>('/v1/functions/hello');
-    await host.stop();
-    const plan = join(host.dataDir, 'plans', version);
-    const files = await readdir(plan);
-    expect(files.length).toBeGreaterThan(1);
-    const damages = [
-      () => rm(plan, { recursive: true }),
-      ...files.map((file) => async () => {
-        const bytes = await readFile(join(plan, file));
-        const middle = bytes.length >> 1;
-        bytes[middle] = bytes[middle]! ^ 1;
-        await writeFile(join(plan, file), bytes);
-      }),
-      ...files.map((file) => () => rm(join(plan, file))),
-      () => writeFile(join(plan, 'plan.json'), '{}'),
-    ];
-    for (const damage of damages) {
-      await damage();
-      const again = await TestHost.start({ dataDir: host.dataDir, workers: 1 });
-      expect((await again.call('/f/hello')).text).toBe('Hello from Ebb\n');
-      await again.stop();
-      expect(await readdir(plan)).toEqual(files);
-    }
-  });
+  test.each([
+    ['a plan', '', {}],
+    ['a plan that counts fuel', '.fuel', { fuelLimit: 1_000_000_000 }],
+  ])(
+    'finds %s again, and without it, or with any file of it damaged, has it made again',
+    async (_what, suffix, settings) => {
+      const host = await TestHost.start();
+      await host.deploy('hello', hello, settings);
+      const { version } = await host.get<{ version: string }>('/v1/functions/hello');
+      expect((await host.call('/f/hello')).text).toBe('Hello from Ebb\n');
+      const [{ fuelUsed } = { fuelUsed: -1 }] = await host.executions();
+      expect(fuelUsed > 0).toBe(suffix === '.fuel');
+      await host.stop();
+      expect(await readdir(join(host.dataDir, 'plans'))).toEqual([version + suffix]);
+      const plan = join(host.dataDir, 'plans', version + suffix);
+      const files = await readdir(plan);
+      expect(files.length).toBeGreaterThan(1);
+      const contents = () => Promise.all(files.map((file) => readFile(join(plan, file), 'base64')));
+      const whole = await contents();
+      const made = async () => (await stat(plan)).ino;
+      const answersAsBefore = async () => {
+        const again = await TestHost.start({ dataDir: host.dataDir, workers: 1 });
+        expect((await again.call('/f/hello')).text).toBe('Hello from Ebb\n');
+        expect((await again.executions())[0]).toMatchObject({ fuelUsed });
+        await again.stop();
+        expect(await readdir(plan)).toEqual(files);
+        expect(await contents()).toEqual(whole);
+      };
+      const first = await made();
+      await answersAsBefore();
+      expect(await made()).toBe(first);
+      const damages = [
+        () => rm(plan, { recursive: true }),
+        ...files.map((file) => async () => {
+          const bytes = await readFile(join(plan, file));
+          const middle = bytes.length >> 1;
+          bytes[middle] = bytes[middle]! ^ 1;
+          await writeFile(join(plan, file), bytes);
+        }),
+        ...files.map((file) => () => rm(join(plan, file))),
+        () => writeFile(join(plan, 'plan.json'), '{}'),
+      ];
+      for (const damage of damages) {
+        await damage();
+        await answersAsBefore();
+      }
+    },
+    30_000,
+  );
 
   test('with a damaged component says so, serves the others, and is mended by the same deploy', async () => {
     const host = await TestHost.start();
@@ -247,6 +271,22 @@ test('a response whose record cannot be written is not released', async () => {
   expect(errorOf(answer)).toMatchObject({ code: 'internal', fault: 'system' });
   expect(answer.text).not.toMatch(/Hello|secret/);
   expect(String(host.internalErrors[0])).toMatch(/the disk is full/);
+});
+
+test('a response that goes on is not begun when no id can be set aside for it', async () => {
+  const host = await TestHost.start();
+  await host.deploy('echo', await example('echo'));
+  host.running.host.ledger.reserveId = () => {
+    throw new Error('the disk is full at /secret');
+  };
+  const echo = new Talk(host.publicUrl, '/f/echo');
+  await echo.send('piece');
+  // Not before the host has tried to let it leave.
+  while (host.internalErrors.length === 0) await host.admin('/healthz');
+  echo.end();
+  expect((await echo.response).statusCode).toBe(500);
+  const { body } = await echo.rest();
+  expect(JSON.parse(body.toString()).error).toMatchObject({ code: 'internal', fault: 'system' });
 });
 
 describe('a host that is killed', () => {
@@ -308,6 +348,37 @@ describe('a host that is killed', () => {
     expect((await host.call('/f/hello')).text).toBe('Hello from Ebb\n');
     expect((await host.call('/f/corners/count')).text).toBe('1');
     expect(host.internalErrors).toEqual([]);
+  });
+
+  test('gives no id again that a client was told of, recorded or not', async () => {
+    const dataDir = await scratchFolder();
+    const { process: child, publicUrl, adminUrl } = await startChild(dataDir);
+    const told: number[] = [];
+    await deploy({ process: child, publicUrl, adminUrl }, 'echo', await example('echo'));
+    for (let count = 0; count < 3; count++) {
+      const echo = new Talk(publicUrl, '/f/echo');
+      await echo.send('piece');
+      // Its run goes on, and so nothing of it is recorded yet.
+      expect(await echo.take(5)).toBe('piece');
+      told.push(await echo.executionId());
+      closeLater(async () => echo.leave());
+    }
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const host = await TestHost.start({ dataDir });
+    expect(await host.executions()).toEqual([]);
+    const { headers } = await host.call('/f/echo');
+    expect(Number(headers['x-ebb-execution'])).toBeGreaterThan(Math.max(...told));
+    expect(new Set(told).size).toBe(3);
+    // One that ends by itself leaves out none.
+    await host.stop();
+    const again = await TestHost.start({ dataDir });
+    const next = (await again.call('/f/echo')).headers['x-ebb-execution'];
+    expect(Number(next)).toBe(Number(headers['x-ebb-execution']) + 1);
+    expect((await again.executions()).map(({ id }) => id)).toEqual([
+      Number(next),
+      Number(headers['x-ebb-execution']),
+    ]);
   });
 
   test('by SIGTERM ends by itself, with nothing left open', async () => {

@@ -5,7 +5,9 @@ import { devNull, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FakeNews, FakePort, FakeSource } from './fake-port.ts';
+import { closeAll, type Listed, TestHost } from './host-kit.ts';
 import { comparable, linkBoth, type Runnable, toComponentOf } from './linking-harness.ts';
+import { recordOf, Talk } from './stream-kit.ts';
 
 interface Componentize {
   componentize(
@@ -32,15 +34,18 @@ async function answer(request) {
 }`;
 
 describe('JavaScript on StarlingMonkey', () => {
+  let component: Uint8Array;
   let direct: Runnable;
   let generated: Runnable;
+
+  afterAll(closeAll);
 
   beforeAll(async () => {
     const { componentize } = (await import(COMPILER)) as Componentize;
     // It exports the handler of this very version, whatever the world says.
     const wit = await readFile(new URL('../guests/wit/guest.wit', import.meta.url), 'utf8');
     const world = { witWorld: wit.replaceAll('0.2.12', '0.2.10'), worldName: 'guest' };
-    const { component } = await componentize(SCRIPT, world);
+    ({ component } = await componentize(SCRIPT, world));
     ({ direct, generated } = await linkBoth(component));
   }, 240_000);
 
@@ -95,6 +100,52 @@ describe('JavaScript on StarlingMonkey', () => {
     const ask = { method: 'POST', path: '/b', body: 'text' };
     expect(comparable(await direct.runSuspendably(ask))).toEqual(comparable(direct.run(ask)));
   });
+
+  test('is deployed over HTTP, answers over HTTP, and is recorded', async () => {
+    const host = await TestHost.start();
+    const deployed = await host.put('js', component);
+    expect(deployed.status, deployed.text).toBe(201);
+    expect(JSON.parse(deployed.text)).toMatchObject({
+      size: component.length,
+      linking: 'direct',
+      deadlines: 'checks',
+      exports: [expect.stringMatching(/^wasi:http\/incoming-handler@/)],
+    });
+    const got = await host.call('/f/js/a?b');
+    expect(got).toMatchObject({ status: 201, text: 'GET /a ', headers: { 'x-js': 'ja' } });
+    const body = 'größer'.repeat(20_000);
+    const posted = await host.call('/f/js/b', { method: 'POST', body });
+    expect(posted).toMatchObject({ status: 201, text: `POST /b ${body}` });
+    // It is suspended where it waits for the rest of a body, and what it has answered is on its way.
+    const echoed = new Talk(host.publicUrl, '/f/js/stream');
+    for (const piece of ['one', 'two']) {
+      await echoed.send(piece);
+      expect(await echoed.take(3)).toBe(piece);
+    }
+    echoed.end();
+    expect((await echoed.rest()).isWhole).toBe(true);
+    await recordOf(host, await echoed.executionId());
+    const ran = { functionName: 'js', outcome: 'ok' };
+    const [streamed, second, first] = await host.executions();
+    expect(first).toMatchObject({ ...ran, httpStatus: 201, warmth: 'cold', bytesIn: 0, bytesOut: 7 });
+    const bytesIn = Buffer.byteLength(body);
+    expect(second).toMatchObject({
+      ...ran,
+      httpStatus: 201,
+      warmth: 'cached',
+      bytesIn,
+      bytesOut: bytesIn + 8,
+    });
+    expect(second?.log).toContain(`grün ${body.length}`);
+    expect(streamed).toMatchObject({ ...ran, httpStatus: 200, bytesIn: 6, bytesOut: 6 });
+    for (const { startupUs, runUs, cpuUs, memoryBytesPeak } of [first, second, streamed] as Listed[]) {
+      expect(runUs).toBeGreaterThan(0);
+      expect(cpuUs).toBeLessThanOrEqual(startupUs + runUs);
+      expect(memoryBytesPeak).toBeGreaterThan(component.length / 2);
+    }
+    expect((await host.call('/f/js/throw')).status).toBe(500);
+    expect(host.internalErrors).toEqual([]);
+  }, 60_000);
 
   test('fails the same in both ways', () => {
     const seen = direct.run({ path: '/throw' });

@@ -2,6 +2,7 @@
 import { type Interval, meanInterval } from '../simulator/kernel/interval.ts';
 import { RandomStream } from '../simulator/kernel/random.ts';
 import { TraceBuilder } from '../simulator/traces/builder.ts';
+import { whole } from '../simulator/traces/stored.ts';
 import type { Trace } from '../simulator/traces/trace.ts';
 
 export const S = 1_000_000;
@@ -31,7 +32,7 @@ export function poisson(seed: number, rate: number, law: Law, requests: number):
     row.runUs = Math.round(LAWS[law].draw(runs) * S);
     builder.add();
   }
-  return builder.finish();
+  return whole(builder.finish());
 }
 
 /** The mean of equal batches of a run in its order; what does not fill the last one is left out. */

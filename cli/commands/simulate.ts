@@ -13,6 +13,7 @@ import { simulateOnThreads } from '../../simulator/threads/simulate.ts';
 import type { ReadControl } from '../../simulator/traces/file.ts';
 import { openWorkload, type WorkloadOptions } from '../../simulator/traces/load.ts';
 import { SEED_DEFAULT } from '../../simulator/traces/read.ts';
+import { TempFiles } from '../../simulator/traces/temp-files.ts';
 import type { Replayable } from '../../simulator/traces/trace.ts';
 import { INTERRUPTED_EXIT_CODE, Interrupt } from '../interrupt.ts';
 import type { Output } from '../output.ts';
@@ -100,9 +101,21 @@ async function jobOf(file: string | undefined, options: CommandOptions, isSeedGi
   };
 }
 
-/** What a trace draws is drawn anew for each replication: made-up arrivals, filled times, transformations. */
-async function tracesOf({ file, trace: options }: Job, control: ReadControl): Promise<Traces> {
-  const first = await openWorkload(file, options, control);
+/**
+ * What a trace draws is drawn anew for each replication: made-up arrivals, filled times, transformations.
+ * @param temporary the files of each replication; those that are left are for the caller to end.
+ */
+async function tracesOf(
+  { file, trace: options }: Job,
+  control: ReadControl,
+  temporary: Map<number, TempFiles>,
+): Promise<Traces> {
+  const opened = (replication: number, own: WorkloadOptions): Promise<Replayable> => {
+    const files = new TempFiles();
+    temporary.set(replication, files);
+    return openWorkload(file, own, control, undefined, files);
+  };
+  const first = await opened(0, options);
   const draws = options.synthetic !== undefined || first.filled.length > 0 || first.transformed.length > 0;
   const optionsOf = (replication: number): WorkloadOptions => {
     const seed = replicationSeed(options.seed ?? SEED_DEFAULT, replication);
@@ -113,11 +126,14 @@ async function tracesOf({ file, trace: options }: Job, control: ReadControl): Pr
   const of = async (replication: number): Promise<Replayable> => {
     if (replication === 0 || !draws) return first;
     if (last?.replication !== replication) {
-      last = { replication, trace: openWorkload(file, optionsOf(replication), control) };
+      last = { replication, trace: opened(replication, optionsOf(replication)) };
     }
     return last.trace;
   };
-  return { of, optionsOf };
+  const release = (replication: number): void => {
+    if (draws) temporary.get(replication)?.end();
+  };
+  return { of, optionsOf, release };
 }
 
 const withText = <T>(result: T, tableOf: (result: T) => string): [T, () => string] => [
@@ -127,10 +143,8 @@ const withText = <T>(result: T, tableOf: (result: T) => string): [T, () => strin
 
 async function run(job: Job, options: RunOptions, output: Output, interrupt: Interrupt): Promise<void> {
   const progress = new RunProgress(output, output.isTerminal || options.progress === true);
-  const traces = await tracesOf(job, {
-    signal: interrupt.signal,
-    onRead: (path, share) => progress.read(path, share),
-  });
+  const onRead = (path: string, share: number): void => progress.read(path, share);
+  const temporary = new Map<number, TempFiles>();
   const onRun = (begun: ParallelRun): void => {
     progress.begin(begun);
     if (interrupt.signal.aborted) begun.stop();
@@ -138,6 +152,7 @@ async function run(job: Job, options: RunOptions, output: Output, interrupt: Int
   };
   const how = { version: EBB_VERSION, threads: job.threads, onRun };
   try {
+    const traces = await tracesOf(job, { signal: interrupt.signal, onRead }, temporary);
     const isSweep = Object.keys(job.sweep).length > 0 || job.require.length > 0;
     const [result, table] = isSweep
       ? withText(await sweep(traces, job.scenario, job, how), sweepTable)
@@ -146,6 +161,7 @@ async function run(job: Job, options: RunOptions, output: Output, interrupt: Int
     else output.print(table());
     if (!result.complete) output.exitCode = INTERRUPTED_EXIT_CODE;
   } finally {
+    for (const files of temporary.values()) files.end();
     progress.end();
   }
   output.say(progress.summary);

@@ -38,6 +38,9 @@ const invalid = (message: string): CodedError => new CodedError('component-inval
 /** How long a thread that was used waits for the next component before a new one takes its place: memory only grows. */
 const IDLE_MS = 10_000;
 
+/** What was made last in its heap, garbage mostly: left to itself, it grows with each component of a long row of them. */
+const YOUNG_MB = 6;
+
 function ask(worker: Worker, question: PlanQuestion, signal: AbortSignal): Promise<Planned> {
   return new Promise((resolve, reject) => {
     const finish = (settle: () => void) => {
@@ -118,7 +121,8 @@ export class Planner {
   }
 
   #start(): Worker {
-    const worker = new Worker(siblingModule(import.meta.url, 'plan-worker'));
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB };
+    const worker = new Worker(siblingModule(import.meta.url, 'plan-worker'), { resourceLimits });
     // What goes wrong while it idles is nobody's fault: the next component gets another thread.
     worker.on('error', () => undefined);
     worker.on('exit', () => {

@@ -10,7 +10,7 @@ import {
   WARMTHS,
   type Warmth,
 } from '../../metering/execution.ts';
-import type { ArrivalPiece, OptionalColumns } from '../traces/trace.ts';
+import type { ArrivalPiece, OptionalColumn, OptionalColumns } from '../traces/trace.ts';
 import type { ReplayHead } from './platform.ts';
 
 export type MutableRecord = { -readonly [Key in keyof ExecutionRecord]: ExecutionRecord[Key] };
@@ -27,12 +27,16 @@ const NOTHING: ArrivalPiece = {
   columns: {},
 };
 
-/** An arrival whose piece is gone; its trace says nothing else of it. */
+/** An arrival whose piece is gone. */
 interface KeptArrival {
   readonly arrivedAtUs: number;
   readonly runUs: number;
   readonly functionIndex: number;
+  /** Of the columns that the trace has, in their order. */
+  readonly values: readonly number[];
 }
+
+const NO_VALUES: readonly number[] = [];
 
 /** Arrivals are numbered through the whole trace. */
 export class Arrivals {
@@ -48,11 +52,16 @@ export class Arrivals {
   /** By place in the piece: 1 for those that are needed later. Empty where the piece stays. */
   #isHeld = new Uint8Array();
   readonly #kept = new Map<number, KeptArrival>();
+  /** The columns that the trace has, and room for one arrival's values in them. */
+  readonly #keys: readonly OptionalColumn[];
+  readonly #one: OptionalColumns;
 
   /** @param memoryBytes the configured memory instead of the trace's; null for the trace's, or else the default. */
   constructor(head: ReplayHead, memoryBytes: number | null) {
     this.#head = head;
     this.#memoryBytes = memoryBytes;
+    this.#keys = Object.keys(head.columns) as OptionalColumn[];
+    this.#one = Object.fromEntries(this.#keys.map((key) => [key, new Float64Array(1)]));
     const limit = memoryBytes ?? MEMORY_BYTES_DEFAULT;
     this.record = {
       functionName: '',
@@ -84,12 +93,14 @@ export class Arrivals {
   leave(): void {
     if (this.#head.isWhole) return;
     const held = this.#isHeld;
-    const { count, arrivedAtUs, runUs, functionIndex } = this.#piece;
+    const { count, arrivedAtUs, runUs, functionIndex, columns } = this.#piece;
+    const keys = this.#keys;
     for (let place = held.indexOf(1); place >= 0; place = held.indexOf(1, place + 1)) {
       this.#kept.set(this.#first + place, {
         arrivedAtUs: arrivedAtUs[place] as number,
         runUs: runUs[place] as number,
         functionIndex: functionIndex[place] as number,
+        values: keys.length === 0 ? NO_VALUES : keys.map((key) => columns[key]?.[place] as number),
       });
     }
     held.fill(0);
@@ -120,16 +131,26 @@ export class Arrivals {
       this.#loadKept(this.#kept.get(at) as KeptArrival);
       return record;
     }
-    const { columns } = piece;
     this.#loadBasics(
       piece.functionIndex[place] as number,
       piece.arrivedAtUs[place] as number,
       piece.runUs[place] as number,
     );
-    if (columns.cpuUs !== undefined) record.cpuUs = columns.cpuUs[place] as number;
-    if (columns.memoryBytesLimit !== undefined) this.#loadMemory(place, columns);
-    if (columns.outcomeIndex !== undefined) this.#loadExport(place, columns);
+    this.#loadColumns(place, piece.columns);
     return record;
+  }
+
+  /** What the trace says of an arrival that is held or in the piece; undefined when it has no such column. */
+  valueOf(column: OptionalColumn, at: number): number | undefined {
+    const place = at - this.#first;
+    if (place >= 0) return this.#piece.columns[column]?.[place];
+    return this.#kept.get(at)?.values[this.#keys.indexOf(column)];
+  }
+
+  /** The warmth that the trace states for such an arrival; null when it states none. */
+  statedWarmth(at: number): Warmth | null {
+    const index = this.valueOf('warmthIndex', at);
+    return index === undefined ? null : (WARMTHS[index] ?? null);
   }
 
   #loadBasics(functionIndex: number, arrivedAtUs: number, runUs: number): void {
@@ -147,11 +168,18 @@ export class Arrivals {
     record.warmth = 'warm';
   }
 
-  #loadKept({ functionIndex, arrivedAtUs, runUs }: KeptArrival): void {
+  #loadKept({ functionIndex, arrivedAtUs, runUs, values }: KeptArrival): void {
     this.#loadBasics(functionIndex, arrivedAtUs, runUs);
-    // One value for all arrivals, as streams have it.
-    const { columns } = this.#head;
-    if (columns.memoryBytesLimit !== undefined) this.#loadMemory(0, columns);
+    for (const [index, key] of this.#keys.entries()) {
+      (this.#one[key] as Float64Array)[0] = values[index] as number;
+    }
+    this.#loadColumns(0, this.#one);
+  }
+
+  #loadColumns(place: number, columns: OptionalColumns): void {
+    if (columns.cpuUs !== undefined) this.record.cpuUs = columns.cpuUs[place] as number;
+    if (columns.memoryBytesLimit !== undefined) this.#loadMemory(place, columns);
+    if (columns.outcomeIndex !== undefined) this.#loadExport(place, columns);
   }
 
   #loadMemory(place: number, { memoryBytesLimit, memoryBytesPeak }: OptionalColumns): void {
@@ -175,12 +203,6 @@ export class Arrivals {
 }
 
 const outcomeAt = (index: number | undefined): Outcome => OUTCOMES[index ?? 0] ?? 'ok';
-
-/** The warmth that a whole trace states for an arrival; null when it states none. */
-export function statedWarmth(columns: OptionalColumns, at: number): Warmth | null {
-  const index = columns.warmthIndex?.[at];
-  return index === undefined ? null : (WARMTHS[index] ?? null);
-}
 
 /** Makes the loaded record one that was refused at once and used nothing. */
 export function refuse(record: MutableRecord, httpStatus: number): MutableRecord {

@@ -82,7 +82,7 @@ class EbbReplay implements Replay {
       return record;
     }
     record.queueUs = startUs - record.arrivedAtUs;
-    record.startupUs = freshUs === 'trace' ? (this.#head.columns.startupUs?.[at] ?? 0) : freshUs;
+    record.startupUs = freshUs === 'trace' ? (this.#arrivals.valueOf('startupUs', at) ?? 0) : freshUs;
     // The code is compiled once for all; only the instance is new.
     record.warmth = 'cached';
     if (record.startupUs + record.runUs > timeLimitUs) cutOff(record, timeLimitUs);

@@ -3,9 +3,10 @@
  * when none is idle, and an end after a time of idling. Requests never wait in a queue: they start or are refused,
  * and a client may try again.
  */
+import { EventQueue } from '../kernel/event-queue.ts';
 import { RandomStream } from '../kernel/random.ts';
 import type { ArrivalPiece } from '../traces/trace.ts';
-import { Arrivals, MEMORY_BYTES_DEFAULT, type MutableRecord, refuse, statedWarmth } from './arrivals.ts';
+import { Arrivals, MEMORY_BYTES_DEFAULT, type MutableRecord, refuse } from './arrivals.ts';
 import type { Pick } from './idle-pools.ts';
 import { Instances } from './instances.ts';
 import { HybridRetention } from './keep-alive/hybrid.ts';
@@ -64,10 +65,8 @@ class FunctionsReplay implements Replay {
   /** A fresh instance for every request. */
   readonly #isFresh: boolean;
   readonly #provisioned: Provisioned | null;
-  /** How long each request waits before it reaches the platform; undefined when none does. Of whole traces alone. */
-  readonly #queueUs: Float64Array | undefined;
-  /** Then, in which order requests reach it. */
-  #order: Uint32Array | null = null;
+  /** Requests that wait before they reach the platform, by the time at which they do; null when none does. */
+  readonly #queued: EventQueue | null;
   #lastUs: number;
 
   constructor(head: ReplayHead, settings: FunctionsSettings, sink: Sink) {
@@ -96,27 +95,47 @@ class FunctionsReplay implements Replay {
     // trace, so the waiting that the host's limits caused is kept as well.
     this.#isFresh = kept === 0;
     const isHostsOwn = settings.coldStartUs === 'trace' && this.#isFresh;
-    this.#queueUs = isHostsOwn ? head.columns.queueUs : undefined;
+    this.#queued = isHostsOwn && head.columns.queueUs !== undefined ? new EventQueue() : null;
   }
 
   feed(piece: ArrivalPiece, from: number, to: number): void {
     const arrivals = this.#arrivals;
-    const retries = this.#retries;
     const first = arrivals.enter(piece);
-    if (this.#queueUs !== undefined) this.#order ??= orderOfStarts(piece, this.#queueUs);
-    const order = this.#order;
-    for (let next = from; next < to; next++) {
-      const place = order === null ? next : (order[next] as number);
-      const nowUs = (piece.arrivedAtUs[place] as number) + (this.#queueUs?.[place] ?? 0);
-      while (retries.nextUs <= nowUs) this.#retry();
-      this.#request(first + place, nowUs);
+    for (let place = from; place < to; place++) {
+      const nowUs = piece.arrivedAtUs[place] as number;
+      if (this.#queued === null) this.#arrive(first + place, nowUs);
+      else this.#queue(this.#queued, first + place, nowUs);
     }
     this.#noteEnd(piece.arrivedAtUs[to - 1] as number);
     arrivals.leave();
   }
 
+  /** @returns whether it was refused and will come again. */
+  #arrive(at: number, nowUs: number): boolean {
+    const retries = this.#retries;
+    while (retries.nextUs <= nowUs) this.#retry();
+    return this.#request(at, nowUs);
+  }
+
+  /** It waits as long as it did; those whose wait is over by now reach the platform. */
+  #queue(queued: EventQueue, at: number, nowUs: number): void {
+    queued.push(nowUs + (this.#arrivals.valueOf('queueUs', at) ?? 0), at);
+    this.#arrivals.hold(at);
+    this.#endWaits(queued, nowUs);
+  }
+
+  /** In the order of the ends of their waits, then of their arrival. */
+  #endWaits(queued: EventQueue, untilUs: number): void {
+    while (queued.length > 0 && queued.nextKey <= untilUs) {
+      const nowUs = queued.nextKey;
+      const at = queued.pop();
+      if (!this.#arrive(at, nowUs)) this.#arrivals.release(at);
+    }
+  }
+
   finish(): PlatformTotals {
     const retries = this.#retries;
+    if (this.#queued !== null) this.#endWaits(this.#queued, Number.POSITIVE_INFINITY);
     while (retries.nextUs !== Number.POSITIVE_INFINITY) this.#retry();
     // The schedule ends with the last request; instances on demand live out their keep-alive.
     this.#advance(this.#lastUs);
@@ -186,14 +205,14 @@ class FunctionsReplay implements Replay {
 
   #startupUs(at: number): number {
     const { coldStartUs } = this.#settings;
-    return coldStartUs === 'trace' ? (this.#head.columns.startupUs?.[at] ?? 0) : coldStartUs;
+    return coldStartUs === 'trace' ? (this.#arrivals.valueOf('startupUs', at) ?? 0) : coldStartUs;
   }
 
   #startCold(record: MutableRecord, at: number): void {
     record.warmth = 'cold';
     record.startupUs = this.#startupUs(at);
     if (this.#settings.coldStartUs !== 'trace') return;
-    const stated = statedWarmth(this.#head.columns, at);
+    const stated = this.#arrivals.statedWarmth(at);
     // An instance that this replay had to create was not warm, unless nothing is ever kept and the trace's own
     // word is all there is.
     if (stated !== null && (stated !== 'warm' || this.#isFresh)) record.warmth = stated;
@@ -239,13 +258,6 @@ class FunctionsReplay implements Replay {
   #noteEnd(endUs: number): void {
     if (endUs > this.#lastUs) this.#lastUs = endUs;
   }
-}
-
-/** Indexes by (start, order of arrival). */
-function orderOfStarts({ arrivedAtUs }: ArrivalPiece, queueUs: Float64Array): Uint32Array {
-  const startsUs = arrivedAtUs.map((atUs, at) => atUs + (queueUs[at] as number));
-  const order = Uint32Array.from(startsUs, (_, at) => at);
-  return order.sort((a, b) => (startsUs[a] as number) - (startsUs[b] as number) || a - b);
 }
 
 export function functionsPlatform(settings: FunctionsSettings): Platform {

@@ -2,11 +2,12 @@
 import type { ErrorBody } from '../../metering/errors.ts';
 import type { Planned, ReplayOutcome } from '../replay.ts';
 import type { WorkloadOptions } from '../traces/load.ts';
-import type { Trace } from '../traces/trace.ts';
+import type { SurveyedTrace, Trace } from '../traces/trace.ts';
 
-/** A trace in shared memory, or how a made-up workload is made; a thread keeps the last one. */
+/** A trace in shared memory or in a file, or how a made-up workload is made; a thread keeps the last one. */
 export type TraceMessage =
   | { readonly kind: 'trace'; readonly trace: Trace }
+  | { readonly kind: 'stored'; readonly surveyed: SurveyedTrace }
   | { readonly kind: 'stream'; readonly options: WorkloadOptions };
 
 export interface TaskMessage {

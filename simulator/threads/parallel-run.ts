@@ -28,8 +28,10 @@ export interface Task {
 export interface Traces {
   /** A replication's trace, its columns in shared memory; the same object where it is the same trace. */
   of(replication: number): Promise<Replayable>;
-  /** How a thread makes the stream of a replication by itself. Needed where `of` gives streams. */
+  /** How a thread makes the stream of a replication by itself. Needed where `of` gives streams that are in no file. */
   optionsOf?(replication: number): WorkloadOptions;
+  /** Hears when all replays of a replication are over: its trace is not read any more. */
+  release?(replication: number): void;
 }
 
 export interface Progress {
@@ -60,6 +62,8 @@ export class ParallelRun {
   readonly #traces: Traces;
   readonly #outcomes: (ReplayOutcome | null)[];
   readonly #threads: Thread[] = [];
+  /** Replays of each replication that are not over. */
+  readonly #left = new Map<number, number>();
   readonly #resolve: (outcomes: readonly (ReplayOutcome | null)[]) => void;
   readonly #reject: (thrown: unknown) => void;
   #next = 0;
@@ -74,6 +78,7 @@ export class ParallelRun {
     this.#tasks = tasks;
     this.#traces = traces;
     this.#outcomes = tasks.map(() => null);
+    for (const { replication } of tasks) this.#left.set(replication, (this.#left.get(replication) ?? 0) + 1);
     const { promise, resolve, reject } = Promise.withResolvers<readonly (ReplayOutcome | null)[]>();
     this.outcomes = promise;
     this.#resolve = resolve;
@@ -140,6 +145,7 @@ export class ParallelRun {
 
   #traceMessage(trace: Replayable, replication: number): TraceMessage {
     if (!isStream(trace)) return { kind: 'trace', trace };
+    if (trace.stored !== null) return { kind: 'stored', surveyed: trace.stored };
     const options = this.#traces.optionsOf?.(replication);
     if (options === undefined)
       throw new Error('streams cannot be sent to threads, and nobody says how to make them');
@@ -159,8 +165,15 @@ export class ParallelRun {
     this.#outcomes[thread.task] = message.outcome;
     this.#arrivalsDone += message.outcome.seen.arrivals;
     this.#done++;
+    this.#release((this.#tasks[thread.task] as Task).replication);
     thread.task = NONE;
     void this.#give(thread);
+  }
+
+  #release(replication: number): void {
+    const left = (this.#left.get(replication) as number) - 1;
+    this.#left.set(replication, left);
+    if (left === 0) this.#traces.release?.(replication);
   }
 
   #fail(thrown: unknown): void {

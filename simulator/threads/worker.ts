@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { asCodedError } from '../../metering/errors.ts';
 import { replay } from '../replay.ts';
 import type { WorkloadOptions } from '../traces/load.ts';
+import { streamOf } from '../traces/stored.ts';
 import type { Replayable } from '../traces/trace.ts';
 import { ARRIVALS, type FromThread, STOP, type TaskMessage, type ToThread } from './messages.ts';
 
@@ -36,6 +37,9 @@ port.on('message', (message: ToThread) => {
   switch (message.kind) {
     case 'trace':
       current = Promise.resolve(message.trace);
+      return;
+    case 'stored':
+      current = Promise.resolve(streamOf(message.surveyed));
       return;
     case 'stream':
       current = opened(message.options);

@@ -6,15 +6,17 @@
 
 import { BYTES_PER_MB } from '../../metering/units.ts';
 import { RandomStream } from '../kernel/random.ts';
+import type { Refinement } from './builder.ts';
 import { CsvRows, csvCompanion, formatColumn, hasColumns, headerColumns } from './csv.ts';
 import { type Place, rowFault, shown } from './fault.ts';
 import type { Companion, CompanionReader, LineReader, TraceFormat, TraceSource } from './format.ts';
 import { PercentileCurve } from './percentile-curve.ts';
 import { AppFunctionNames } from './short-names.ts';
 import { Spreader } from './spread.ts';
-import type { Trace } from './trace.ts';
+import type { ArrivalPiece, OptionalColumn, ReadTrace } from './trace.ts';
 
 const NAMES = ['HashOwner', 'HashApp', 'HashFunction', 'Trigger'] as const;
+const MEMORY_COLUMNS: readonly OptionalColumn[] = ['memoryBytesPeak', 'memoryBytesLimit'];
 const US_PER_MINUTE = 60_000_000;
 
 /** Each companion's columns: the percentiles, what a value is a multiple of, and the greatest that is likely. */
@@ -59,7 +61,7 @@ class Azure2019 implements LineReader {
     if (minutes.length === 0) throw rowFault(place, null, 'columns of minutes 1, 2, …', 'none');
     this.#source = source;
     this.#spreader = new Spreader(options.spread ?? 'uniform', seed, 'their minute');
-    this.#builder = source.builder('azure2019', ['memoryBytesPeak', 'memoryBytesLimit']);
+    this.#builder = source.builder('azure2019', MEMORY_COLUMNS);
     this.#builder.filled.push(this.#spreader.said);
     this.#rows = new CsvRows(file, columns.length, (fields, where) => {
       const name = this.#names.add(fields[app as number] as string, fields[func as number] as string);
@@ -105,54 +107,55 @@ class Azure2019 implements LineReader {
     });
   }
 
-  finish(): Trace {
+  finish(): ReadTrace {
     this.#source.badRows.guard(() => this.#rows.finish());
-    const trace = this.#builder.finish();
+    return this.#builder.finish({
+      nameOf: this.#names.shortener(),
+      refinement: (names) => this.#drawn(names),
+    });
+  }
+
+  /** Durations and memory, from their files where they were there. */
+  #drawn(names: readonly string[]): Refinement {
     const { seed } = this.#source;
     const { durations, memory } = this.#curves;
-    const byApp = trace.functionNames.map((name) => memory?.get(name.split('/')[0] ?? ''));
-    const filled = [...trace.filled];
-    const columns: Record<string, Float64Array> = { ...trace.columns } as Record<string, Float64Array>;
-    if (durations !== null) {
-      drawAll(
-        trace,
-        trace.runUs,
-        trace.functionNames.map((name) => durations.get(name)),
-        seed,
-        'durations',
-      );
+    const byApp = names.map((name) => memory?.get(name.split('/')[0] ?? ''));
+    const byFunction = names.map((name) => durations?.get(name));
+    const filled: string[] = [];
+    if (durations !== null)
       filled.push(`runUs drawn from each function's percentiles, linear between them, seed ${seed}`);
-    }
-    if (memory === null) {
-      delete columns.memoryBytesPeak;
-      delete columns.memoryBytesLimit;
-    } else {
-      const { memoryBytesPeak: peaks, memoryBytesLimit: limits } = columns as Record<string, Float64Array>;
-      drawAll(trace, peaks as Float64Array, byApp, seed, 'memory');
-      // What is configured the trace does not say; an app must be given at least its own largest.
-      for (let at = 0; at < trace.count; at++) {
-        (limits as Float64Array)[at] = byApp[trace.functionIndex[at] as number]?.max ?? Number.NaN;
-      }
+    if (memory !== null) {
       filled.push(`memoryBytesPeak drawn from each app's percentiles, linear between them, seed ${seed}`);
       filled.push("memoryBytesLimit by each app's largest percentile");
     }
-    const nameOf = this.#names.shortener();
-    return { ...trace, columns, filled, functionNames: trace.functionNames.map(nameOf) };
+    const streams = {
+      durations: new RandomStream(seed, 'durations'),
+      memory: new RandomStream(seed, 'memory'),
+    };
+    const refine = (piece: ArrivalPiece): void => {
+      if (durations !== null) drawAll(piece, piece.runUs, byFunction, streams.durations);
+      if (memory === null) return;
+      const { memoryBytesPeak, memoryBytesLimit } = piece.columns;
+      drawAll(piece, memoryBytesPeak as Float64Array, byApp, streams.memory);
+      // What is configured the trace does not say; an app must be given at least its own largest.
+      for (let at = 0; at < piece.count; at++) {
+        (memoryBytesLimit as Float64Array)[at] = byApp[piece.functionIndex[at] as number]?.max ?? Number.NaN;
+      }
+    };
+    return { without: memory === null ? MEMORY_COLUMNS : [], filled, refine };
   }
 }
 
 /** Draws a value for every request whose function has a curve, one draw a request whether it has or not. */
 function drawAll(
-  trace: Trace,
+  piece: ArrivalPiece,
   values: Float64Array,
   curves: readonly (PercentileCurve | undefined)[],
-  seed: number,
-  purpose: string,
+  stream: RandomStream,
 ): void {
-  const stream = new RandomStream(seed, purpose);
-  for (let at = 0; at < trace.count; at++) {
+  for (let at = 0; at < piece.count; at++) {
     const share = stream.uniform();
-    const curve = curves[trace.functionIndex[at] as number];
+    const curve = curves[piece.functionIndex[at] as number];
     if (curve !== undefined) values[at] = curve.at(share);
   }
 }

@@ -75,7 +75,7 @@ function openAzure2021(source: TraceSource) {
     finish() {
       byteRows.finish();
       badRows.guard(() => rows.finish());
-      return builder.finish(names.shortener());
+      return builder.finish({ nameOf: names.shortener() });
     },
   };
 }

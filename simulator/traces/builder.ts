@@ -1,15 +1,28 @@
 /**
  * Collects arrivals in any order and makes a trace of them: columns that grow, names as numbers, a share of the
- * arrivals left out when the trace is thinned while it is read.
+ * arrivals left out when the trace is thinned while it is read. What is too much for memory goes to a file, sorted.
  */
 import { CodedError } from '../../metering/errors.ts';
 import type { RandomStream } from '../kernel/random.ts';
 import { sharedFloats, sharedIndexes } from '../kernel/shared-memory.ts';
+import { ArrivalBuffer } from './arrival-buffer.ts';
+import { ExternalSort } from './external-sort.ts';
 import { inOrder, timeOrder } from './order.ts';
-import { CORE_COLUMNS, emptyTrace, OPTIONAL_COLUMNS, type OptionalColumn, type Trace } from './trace.ts';
+import { rewritten, storedTrace } from './stored.ts';
+import type { Spilling } from './temp-files.ts';
+import {
+  type ArrivalPiece,
+  CORE_COLUMNS,
+  emptyTrace,
+  OPTIONAL_COLUMNS,
+  type OptionalColumn,
+  type OptionalColumns,
+  type ReadTrace,
+  type StoredTrace,
+  type TraceAbout,
+} from './trace.ts';
 
-const CAPACITY_MIN = 1024;
-/** Most arrivals in one trace: 2^26 of them take 1.5 GB in their columns alone. */
+/** Most arrivals of a trace in memory: 2^26 of them take 1.5 GB in their columns alone. */
 export const ARRIVALS_MAX = 2 ** 26;
 
 /**
@@ -36,9 +49,21 @@ class Names {
   }
 }
 
-interface Column {
-  readonly key: OptionalColumn;
-  values: Float64Array;
+/** What is known only when all arrivals are in order. */
+export interface Refinement {
+  /** Columns that the trace turns out not to have. */
+  readonly without: readonly OptionalColumn[];
+  /** Rules that made something up, for the trace. */
+  readonly filled: readonly string[];
+  /** Changes arrivals in place, piece after piece in order of time. */
+  refine(piece: ArrivalPiece): void;
+}
+
+export interface Finishing {
+  /** Renames the functions, for formats whose names can be shortened when all are known. */
+  readonly nameOf?: (name: string) => string;
+  /** @param functionNames as they were before. */
+  readonly refinement?: (functionNames: readonly string[]) => Refinement;
 }
 
 export class TraceBuilder {
@@ -52,11 +77,10 @@ export class TraceBuilder {
   readonly #thinning: Thinning | null;
   readonly #functions = new Names();
   readonly #versions = new Names();
-  readonly #columns: Column[];
-  #times = new Float64Array(CAPACITY_MIN);
-  #runs = new Float64Array(CAPACITY_MIN);
-  #functionIndexes = new Uint32Array(CAPACITY_MIN);
-  #count = 0;
+  readonly #spilling: Spilling | null;
+  readonly #buffer: ArrivalBuffer;
+  /** What has no place in memory any more; null while there is nothing. */
+  #sort: ExternalSort | null = null;
   #thinned = 0;
 
   constructor(
@@ -64,11 +88,13 @@ export class TraceBuilder {
     format: string,
     columns: readonly OptionalColumn[],
     thinning: Thinning | null = null,
+    spilling: Spilling | null = null,
   ) {
     this.#name = name;
     this.#format = format;
     this.#thinning = thinning;
-    this.#columns = columns.map((key) => ({ key, values: new Float64Array(CAPACITY_MIN) }));
+    this.#spilling = spilling;
+    this.#buffer = new ArrivalBuffer(columns, spilling?.inMemoryMax ?? ARRIVALS_MAX);
     this.row = Object.fromEntries(
       [...CORE_COLUMNS, ...OPTIONAL_COLUMNS].map((key) => [key, 0]),
     ) as ArrivalRow;
@@ -76,7 +102,7 @@ export class TraceBuilder {
 
   /** Arrivals that were offered, those that thinning left out included. */
   get offered(): number {
-    return this.#count + this.#thinned;
+    return (this.#sort?.count ?? 0) + this.#buffer.count + this.#thinned;
   }
 
   functionIndex(name: string): number {
@@ -89,7 +115,7 @@ export class TraceBuilder {
 
   /**
    * The row's times and durations must be in range; readers check them where they can name the line.
-   * @throws CodedError `trace-too-large`
+   * @throws CodedError `trace-too-large`; `file-unwritable`
    */
   add(): void {
     const thinning = this.#thinning;
@@ -97,79 +123,100 @@ export class TraceBuilder {
       this.#thinned++;
       return;
     }
-    const at = this.#count;
-    if (at === this.#times.length) this.#grow();
     const { row } = this;
-    this.#times[at] = row.arrivedAtUs;
-    this.#runs[at] = row.runUs;
-    this.#functionIndexes[at] = row.functionIndex;
-    for (const column of this.#columns) column.values[at] = row[column.key];
-    this.#count = at + 1;
+    const buffer = this.#buffer;
+    let at = buffer.place();
+    if (at < 0) {
+      this.#spill();
+      at = buffer.place();
+    }
+    buffer.arrivedAtUs[at] = row.arrivedAtUs;
+    buffer.runUs[at] = row.runUs;
+    buffer.functionIndex[at] = row.functionIndex;
+    for (const key of buffer.keys) (buffer.columns[key] as Float64Array)[at] = row[key];
   }
 
-  #grow(): void {
-    const room = this.#times.length * 2;
-    if (room > ARRIVALS_MAX) {
+  #spill(): void {
+    if (this.#spilling === null) {
       throw new CodedError(
         'trace-too-large',
-        `${this.#name}: expected at most ${ARRIVALS_MAX} requests in one trace, got more; the transformation scale with a share below 1, given first, thins them while they are read`,
+        `${this.#name}: expected at most ${ARRIVALS_MAX} requests in memory, got more; simulate streams longer traces, and the transformation scale with a share below 1, given first, thins them while they are read`,
         { arrivalsMax: ARRIVALS_MAX },
       );
     }
-    this.#times = grown(this.#times, room);
-    this.#runs = grown(this.#runs, room);
-    const indexes = new Uint32Array(room);
-    indexes.set(this.#functionIndexes);
-    this.#functionIndexes = indexes;
-    for (const column of this.#columns) column.values = grown(column.values, room);
+    this.#sort ??= new ExternalSort(this.#spilling, this.#buffer.keys);
+    this.#sort.add(this.#buffer, this.#name);
+    this.#buffer.count = 0;
   }
 
-  /**
-   * @param nameOf renames the functions, for formats whose names can be shortened when all are known.
-   * @throws CodedError `trace-empty`
-   */
-  finish(nameOf: (name: string) => string = (name) => name): Trace {
-    const count = this.#count;
-    if (count === 0) throw emptyTrace(this.#name, this.skippedRejected);
-    const times = this.#times.subarray(0, count);
-    const order = timeOrder(times);
-    const column = (values: Float64Array): Float64Array => {
-      if (order !== null) return inOrder(values, order);
-      const kept = sharedFloats(count);
-      kept.set(values.subarray(0, count));
-      return kept;
-    };
-    const indexes = sharedIndexes(count);
-    const unsorted = this.#functionIndexes;
-    if (order === null) indexes.set(unsorted.subarray(0, count));
-    else for (let at = 0; at < count; at++) indexes[at] = unsorted[order[at] as number] as number;
-    return {
+  /** @throws CodedError `trace-empty`; `file-unwritable` */
+  finish({ nameOf = (name) => name, refinement }: Finishing = {}): ReadTrace {
+    const sort = this.#sort;
+    const spilling = this.#spilling;
+    if (sort === null && this.#buffer.count === 0) throw emptyTrace(this.#name, this.skippedRejected);
+    const names = this.#functions.list;
+    const refined = refinement?.(names) ?? null;
+    const about: TraceAbout = {
       name: this.#name,
       format: this.#format,
-      count,
-      functionNames: this.#functions.list.map(nameOf),
+      functionNames: names.map(nameOf),
       versions: this.#versions.list,
-      arrivedAtUs: fromZero(column(this.#times)),
-      runUs: column(this.#runs),
-      functionIndex: indexes,
-      columns: Object.fromEntries(this.#columns.map(({ key, values }) => [key, column(values)])),
       skippedRejected: this.skippedRejected,
-      skippedBad: 0,
-      badRows: [],
-      filled: this.filled,
+      ...{ skippedBad: 0, badRows: [] },
+      filled: [...this.filled, ...(refined?.filled ?? [])],
       transformed: [],
     };
+    if (sort === null || spilling === null) return { ...about, ...wholeOf(this.#buffer, refined) };
+    this.#spill();
+    return refinedStore(storedTrace(about, sort.finish()), refined, spilling);
   }
 }
 
-function grown(values: Float64Array, room: number): Float64Array<ArrayBuffer> {
-  const larger = new Float64Array(room);
-  larger.set(values);
-  return larger;
+/** All arrivals in order, in memory that threads share. */
+function wholeOf(buffer: ArrivalBuffer, refined: Refinement | null): ArrivalPiece {
+  const { count, keys } = buffer;
+  const order = timeOrder(buffer.arrivedAtUs.subarray(0, count));
+  const column = (values: Float64Array): Float64Array => {
+    if (order !== null) return inOrder(values, order);
+    const kept = sharedFloats(count);
+    kept.set(values.subarray(0, count));
+    return kept;
+  };
+  const indexes = sharedIndexes(count);
+  const unsorted = buffer.functionIndex;
+  if (order === null) indexes.set(unsorted.subarray(0, count));
+  else for (let at = 0; at < count; at++) indexes[at] = unsorted[order[at] as number] as number;
+  const columnsOf = (kept: readonly OptionalColumn[]): OptionalColumns =>
+    Object.fromEntries(kept.map((key) => [key, column(buffer.columns[key] as Float64Array)]));
+  const piece = {
+    count,
+    arrivedAtUs: column(buffer.arrivedAtUs),
+    runUs: column(buffer.runUs),
+    functionIndex: indexes,
+    columns: columnsOf(keys.filter((key) => !refined?.without.includes(key))),
+  };
+  moveTimes(piece, startOf(piece.arrivedAtUs[0] as number));
+  refined?.refine(piece);
+  return piece;
 }
 
 /** A trace that begins before its own zero (a run that ended just after it) is moved to begin at zero. */
-function fromZero(sortedTimesUs: Float64Array): Float64Array {
-  const first = sortedTimesUs[0] as number;
-  return first < 0 ? sortedTimesUs.map((time) => time - first) : sortedTimesUs;
+const startOf = (firstUs: number): number => Math.min(firstUs, 0);
+
+function moveTimes({ arrivedAtUs, count }: ArrivalPiece, byUs: number): void {
+  if (byUs === 0) return;
+  for (let at = 0; at < count; at++) arrivedAtUs[at] = (arrivedAtUs[at] as number) - byUs;
+}
+
+/** The same of a trace in a file. */
+function refinedStore(trace: StoredTrace, refined: Refinement | null, { files }: Spilling): StoredTrace {
+  const fromUs = startOf(trace.rows.firstUs);
+  if (fromUs === 0 && refined === null) return trace;
+  const { rows, ...about } = trace;
+  const columns = rows.columns.filter((key) => !refined?.without.includes(key));
+  const changed = rewritten(rows, columns, files, (piece) => {
+    moveTimes(piece, fromUs);
+    refined?.refine(piece);
+  });
+  return { ...about, rows: changed };
 }

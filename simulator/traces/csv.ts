@@ -3,7 +3,7 @@ import { CodedError } from '../../metering/errors.ts';
 import { didYouMean } from '../../metering/nearest.ts';
 import { type Place, rowFault, shown } from './fault.ts';
 import type { CompanionReader, LineReader, TraceSource } from './format.ts';
-import type { Trace } from './trace.ts';
+import type { ReadTrace } from './trace.ts';
 
 /** The fields of one row, or null when a quote is still open at its end. */
 export function splitRow(text: string, place: Place): string[] | null {
@@ -129,7 +129,7 @@ export function csvReader<Column extends string>(
   source: TraceSource,
   wanted: readonly Column[],
   onRow: (field: FieldOf<Column>, place: Place) => void,
-  finish: () => Trace,
+  finish: () => ReadTrace,
 ): LineReader {
   const { file, firstLine, line: headerLine, badRows } = source;
   const columns = headerColumns(firstLine);

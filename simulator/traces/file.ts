@@ -12,7 +12,9 @@ import { LineCutter } from './lines.ts';
 import { optionFault, spanUs } from './quantity.ts';
 import { type IntakeRules, SEED_DEFAULT, TraceIntake } from './read.ts';
 import { empiricalFile, empiricalServiceTime, parseServiceTime, type ServiceTime } from './service-time.ts';
-import type { Trace } from './trace.ts';
+import { whole } from './stored.ts';
+import type { Spilling } from './temp-files.ts';
+import type { ReadTrace, Trace } from './trace.ts';
 import { applySteps, mixedPaths, parseSteps, type Step, stepsAfterReading } from './transform.ts';
 
 const CHUNK_BYTES = 1_048_576;
@@ -98,7 +100,7 @@ async function readOne(
   options: TraceOptions,
   rules: IntakeRules,
   control: ReadControl,
-): Promise<Trace> {
+): Promise<ReadTrace> {
   const intake = new TraceIntake(path, options, rules);
   await feed(path, (chunk) => intake.push(chunk), control);
   await feedCompanions(intake, control);
@@ -107,36 +109,53 @@ async function readOne(
 
 /** Applies a trace's transformations, reading the files that are mixed in. */
 export async function transformTrace(
-  trace: Trace,
+  trace: ReadTrace,
   steps: readonly Step[],
   options: TraceOptions,
-  serviceTime: ServiceTime | null,
+  { serviceTime, spilling = null }: Pick<IntakeRules, 'serviceTime' | 'spilling'>,
   control: ReadControl = {},
-): Promise<Trace> {
-  const mixes = new Map<string, Trace>();
+): Promise<ReadTrace> {
+  const mixes = new Map<string, ReadTrace>();
   for (const path of mixedPaths(steps)) {
     // The other trace is found out for itself: what says how to read this one need not fit it.
     const { seed, serviceTime: text, traceMemoryMb, maxBadRows } = options;
     const own: TraceOptions = { seed, serviceTime: text, traceMemoryMb, maxBadRows };
-    const rules = { serviceTime: serviceTime ?? undefined, mayIdle: true };
+    const rules = { serviceTime, mayIdle: true, spilling };
     if (!mixes.has(path)) mixes.set(path, await readOne(path, own, rules, control));
   }
-  return applySteps(trace, steps, options.seed ?? SEED_DEFAULT, (path) => mixes.get(path) as Trace);
+  return applySteps(
+    trace,
+    steps,
+    options.seed ?? SEED_DEFAULT,
+    (path) => mixes.get(path) as ReadTrace,
+    spilling,
+  );
 }
 
 /**
  * @param path is also the trace's name in messages and in results.
+ * @param spilling where a long trace goes; null to have all of it in memory, or not at all.
  * @throws CodedError `file-unreadable`, and what TraceIntake throws; `interrupted` when the signal aborts.
  */
+export async function openTraceFile(
+  path: string,
+  options: TraceOptions,
+  control: ReadControl,
+  spilling: Spilling | null,
+): Promise<ReadTrace> {
+  const steps = parseSteps(options.transform);
+  const mayIdle = mixedPaths(steps).length > 0;
+  const serviceTime = await readServiceTime(options, control);
+  const rules = { serviceTime: serviceTime ?? undefined, mayIdle, spilling };
+  const trace = await readOne(path, options, rules, control);
+  return transformTrace(trace, stepsAfterReading(steps), options, rules, control);
+}
+
+/** The same, all of it in memory. */
 export async function readTraceFile(
   path: string,
   options: TraceOptions = {},
   control: ReadControl = {},
 ): Promise<Trace> {
-  const steps = parseSteps(options.transform);
-  const mayIdle = mixedPaths(steps).length > 0;
-  const serviceTime = await readServiceTime(options, control);
-  const rules = { serviceTime: serviceTime ?? undefined, mayIdle };
-  const trace = await readOne(path, options, rules, control);
-  return transformTrace(trace, stepsAfterReading(steps), options, serviceTime, control);
+  return whole(await openTraceFile(path, options, control, null));
 }

@@ -5,8 +5,19 @@
 import { CodedError } from '../../metering/errors.ts';
 import { BYTES_PER_MB } from '../../metering/units.ts';
 import { RandomStream } from '../kernel/random.ts';
+import { sharedFloats } from '../kernel/shared-memory.ts';
 import type { ServiceTime } from './service-time.ts';
-import type { Trace } from './trace.ts';
+import { rewritten } from './stored.ts';
+import { piecesOf } from './stored-rows.ts';
+import type { Spilling, TempFiles } from './temp-files.ts';
+import {
+  type ArrivalPiece,
+  isStored,
+  type OptionalColumn,
+  type ReadTrace,
+  type StoredTrace,
+  type Trace,
+} from './trace.ts';
 
 export interface FillRules {
   readonly seed: number;
@@ -19,32 +30,52 @@ export interface FillRules {
 const howMany = (count: number, of: number): string =>
   count === of ? 'all requests' : `${count} of ${of} requests`;
 
-function unknownIn(values: Float64Array): number {
+/** Requests of which something is not known. */
+interface Unknown {
+  readonly runs: number;
+  /** All of them where the trace has no such column. */
+  readonly limits: number;
+}
+
+interface FillPlan {
+  /** Draws the next duration; null where all are known. */
+  readonly drawRun: (() => number) | null;
+  /** What memory is configured where it is not known; null where it is or must not be. */
+  readonly limitBytes: number | null;
+  readonly said: readonly string[];
+}
+
+function unknownIn(values: Float64Array | undefined, count: number): number {
+  if (values === undefined) return count;
   let unknown = 0;
-  for (const value of values) if (Number.isNaN(value)) unknown++;
+  for (let at = 0; at < count; at++) if (Number.isNaN(values[at])) unknown++;
   return unknown;
 }
 
-function fillRuns(trace: Trace, { serviceTime, seed }: FillRules): string | null {
-  const { runUs, count } = trace;
-  const unknown = unknownIn(runUs);
-  if (unknown === 0) return null;
+function runsOf(trace: ReadTrace, unknown: number, { serviceTime, seed, mayIdle }: FillRules) {
+  if (unknown === 0) {
+    if (serviceTime !== null && !mayIdle) throw nothingToFill(trace, 'serviceTime', 'the duration');
+    return null;
+  }
   if (serviceTime === null) {
     throw new CodedError(
       'usage',
-      `${trace.name}: the trace (format ${trace.format}) says no durations for ${howMany(unknown, count)}; serviceTime fills them, for example exponential:120ms`,
+      `${trace.name}: the trace (format ${trace.format}) says no durations for ${howMany(unknown, trace.count)}; serviceTime fills them, for example exponential:120ms`,
       { option: 'serviceTime', format: trace.format, unknown },
     );
   }
   const stream = new RandomStream(seed, 'service times');
-  for (let at = 0; at < count; at++) if (Number.isNaN(runUs[at])) runUs[at] = serviceTime.draw(stream);
-  return `runUs by ${serviceTime.name}, seed ${seed} (${howMany(unknown, count)})`;
+  return {
+    draw: () => serviceTime.draw(stream),
+    said: `runUs by ${serviceTime.name}, seed ${seed} (${howMany(unknown, trace.count)})`,
+  };
 }
 
-function fillMemory(trace: Trace, { memoryMb }: FillRules): { limits: Float64Array; said: string } | null {
-  const given = trace.columns.memoryBytesLimit;
-  const unknown = given === undefined ? trace.count : unknownIn(given);
-  if (unknown === 0 || (given === undefined && memoryMb === null)) return null;
+function limitOf(trace: ReadTrace, unknown: number, isKnown: boolean, { memoryMb, mayIdle }: FillRules) {
+  if (unknown === 0 || (!isKnown && memoryMb === null)) {
+    if (memoryMb !== null && !mayIdle) throw nothingToFill(trace, 'traceMemoryMb', 'the memory');
+    return null;
+  }
   if (memoryMb === null) {
     throw new CodedError(
       'usage',
@@ -52,38 +83,72 @@ function fillMemory(trace: Trace, { memoryMb }: FillRules): { limits: Float64Arr
       { option: 'traceMemoryMb', format: trace.format, unknown },
     );
   }
-  const bytes = memoryMb * BYTES_PER_MB;
-  const limits = (given ?? new Float64Array(trace.count).fill(Number.NaN)).map((limit) =>
-    Number.isNaN(limit) ? bytes : limit,
-  );
-  return { limits, said: `memoryBytesLimit by ${memoryMb} MB (${howMany(unknown, trace.count)})` };
+  return {
+    bytes: memoryMb * BYTES_PER_MB,
+    said: `memoryBytesLimit by ${memoryMb} MB (${howMany(unknown, trace.count)})`,
+  };
+}
+
+function planOf(trace: ReadTrace, unknown: Unknown, isLimitKnown: boolean, rules: FillRules): FillPlan {
+  const runs = runsOf(trace, unknown.runs, rules);
+  const limit = limitOf(trace, unknown.limits, isLimitKnown, rules);
+  return {
+    drawRun: runs?.draw ?? null,
+    limitBytes: limit?.bytes ?? null,
+    said: [runs?.said, limit?.said].filter((said) => said !== undefined),
+  };
+}
+
+/** In place, piece after piece in order of time. */
+function fillPiece({ count, runUs, columns }: ArrivalPiece, { drawRun, limitBytes }: FillPlan): void {
+  if (drawRun !== null) {
+    for (let at = 0; at < count; at++) if (Number.isNaN(runUs[at])) runUs[at] = drawRun();
+  }
+  const { memoryBytesLimit: limits, memoryBytesPeak: peaks } = columns;
+  if (limitBytes === null || limits === undefined) return;
+  for (let at = 0; at < count; at++) {
+    if (Number.isNaN(limits[at])) limits[at] = limitBytes;
+    // A peak that is not known is taken to be all that was configured.
+    if (peaks !== undefined && Number.isNaN(peaks[at])) peaks[at] = limits[at] as number;
+  }
 }
 
 /** @throws CodedError `usage`, naming the option that would help, or one that has nothing to fill. */
-export function fillTrace(trace: Trace, rules: FillRules): Trace {
-  const runs = fillRuns(trace, rules);
-  const memory = fillMemory(trace, rules);
-  const filled = [...trace.filled];
-  if (runs !== null) filled.push(runs);
-  else if (rules.serviceTime !== null && !rules.mayIdle)
-    throw nothingToFill(trace, 'serviceTime', 'the duration');
-  if (memory === null) {
-    if (rules.memoryMb !== null && !rules.mayIdle) throw nothingToFill(trace, 'traceMemoryMb', 'the memory');
-    return { ...trace, filled };
-  }
-  filled.push(memory.said);
-  const peaks = trace.columns.memoryBytesPeak;
-  const columns = { ...trace.columns, memoryBytesLimit: memory.limits };
-  // A peak that is not known is taken to be all that was configured.
-  if (peaks !== undefined) {
-    columns.memoryBytesPeak = peaks.map((peak, at) =>
-      Number.isNaN(peak) ? (memory.limits[at] as number) : peak,
-    );
-  }
-  return { ...trace, columns, filled };
+export function fillTrace(trace: ReadTrace, rules: FillRules, spilling: Spilling | null): ReadTrace {
+  return isStored(trace) ? fillStored(trace, rules, (spilling as Spilling).files) : fillWhole(trace, rules);
 }
 
-function nothingToFill(trace: Trace, option: string, what: string): CodedError {
+function fillWhole(trace: Trace, rules: FillRules): Trace {
+  const { count, runUs } = trace;
+  const given = trace.columns.memoryBytesLimit;
+  const unknown = { runs: unknownIn(runUs, count), limits: unknownIn(given, count) };
+  const plan = planOf(trace, unknown, given !== undefined, rules);
+  const columns =
+    plan.limitBytes === null || given !== undefined
+      ? trace.columns
+      : { ...trace.columns, memoryBytesLimit: sharedFloats(count).fill(Number.NaN) };
+  const filled = { ...trace, columns, filled: [...trace.filled, ...plan.said] };
+  fillPiece(filled, plan);
+  return filled;
+}
+
+function fillStored(trace: StoredTrace, rules: FillRules, files: TempFiles): StoredTrace {
+  const { rows } = trace;
+  const unknown = { runs: 0, limits: 0 };
+  for (const { count, runUs, columns } of piecesOf(rows)) {
+    unknown.runs += unknownIn(runUs, count);
+    unknown.limits += unknownIn(columns.memoryBytesLimit, count);
+  }
+  const isLimitKnown = rows.columns.includes('memoryBytesLimit');
+  const plan = planOf(trace, unknown, isLimitKnown, rules);
+  if (plan.said.length === 0) return trace;
+  const isNew = plan.limitBytes !== null && !isLimitKnown;
+  const columns: readonly OptionalColumn[] = isNew ? [...rows.columns, 'memoryBytesLimit'] : rows.columns;
+  const filled = rewritten(rows, columns, files, (piece) => fillPiece(piece, plan));
+  return { ...trace, rows: filled, filled: [...trace.filled, ...plan.said] };
+}
+
+function nothingToFill(trace: ReadTrace, option: string, what: string): CodedError {
   return new CodedError(
     'usage',
     `${option}: ${trace.name} (format ${trace.format}) says ${what} of every request, so there is nothing to fill`,

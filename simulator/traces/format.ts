@@ -4,7 +4,7 @@ import type { TraceBuilder } from './builder.ts';
 import type { FunctionNaming } from './function-name.ts';
 import type { Spread } from './spread.ts';
 import type { DurationUnit, TimeUnit } from './time.ts';
-import type { OptionalColumn, Trace } from './trace.ts';
+import type { OptionalColumn, ReadTrace } from './trace.ts';
 
 export const TRACE_FORMATS = [
   'ebb',
@@ -93,7 +93,7 @@ export interface CompanionReader {
 }
 
 interface Finishing {
-  finish(): Trace;
+  finish(): ReadTrace;
   /** Takes a companion file's lines, the header included, after the trace's own and before `finish`. */
   companion?(which: Companion, file: string): CompanionReader;
 }

@@ -7,7 +7,7 @@ import { type Place, rowFault, shown } from './fault.ts';
 import type { Companion, CompanionReader, LineReader, TraceFormat, TraceSource } from './format.ts';
 import { Spreader } from './spread.ts';
 import { durationUs, timeUs } from './time.ts';
-import type { Trace } from './trace.ts';
+import type { ArrivalPiece, ReadTrace } from './trace.ts';
 
 const US_PER_MINUTE = 60_000_000;
 const US_PER_S = 1_000_000;
@@ -93,19 +93,22 @@ class Huawei2023 implements LineReader {
     });
   }
 
-  finish(): Trace {
+  finish(): ReadTrace {
     this.#source.badRows.guard(() => this.#rows.finish());
-    const trace = this.#builder.finish();
     const delays = this.#delays;
-    if (delays === null) return trace;
+    if (delays === null) return this.#builder.finish();
     const length = this.#lengthUs;
-    for (let at = 0; at < trace.count; at++) {
-      const name = trace.functionNames[trace.functionIndex[at] as number];
-      const fromUs = Math.floor((trace.arrivedAtUs[at] as number) / length) * length;
-      trace.runUs[at] = delays.get(`${name}@${fromUs}`) ?? Number.NaN;
-    }
-    const said = "runUs by the mean of the function's requests in the same interval";
-    return { ...trace, filled: [...trace.filled, said] };
+    const refine = (names: readonly string[], piece: ArrivalPiece): void => {
+      for (let at = 0; at < piece.count; at++) {
+        const name = names[piece.functionIndex[at] as number];
+        const fromUs = Math.floor((piece.arrivedAtUs[at] as number) / length) * length;
+        piece.runUs[at] = delays.get(`${name}@${fromUs}`) ?? Number.NaN;
+      }
+    };
+    const filled = ["runUs by the mean of the function's requests in the same interval"];
+    return this.#builder.finish({
+      refinement: (names) => ({ without: [], filled, refine: (piece) => refine(names, piece) }),
+    });
   }
 }
 

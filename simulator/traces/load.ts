@@ -1,11 +1,13 @@
 /** One way to a workload, whatever it comes from: a trace in a file, or one that is made up. */
 import { CodedError } from '../../metering/errors.ts';
-import { type ReadControl, readServiceTime, readTraceFile, transformTrace } from './file.ts';
+import { openTraceFile, type ReadControl, readServiceTime, transformTrace } from './file.ts';
 import type { TraceOptions } from './format.ts';
 import { checkOptions } from './options.ts';
 import { SEED_DEFAULT } from './read.ts';
 import { sharedTrace } from './shared.ts';
-import { isStream, type Replayable, type Trace } from './trace.ts';
+import { stored, streamOf, surveyed } from './stored.ts';
+import type { Spilling, TempFiles } from './temp-files.ts';
+import { isStored, type ReadTrace, type Replayable, type Trace } from './trace.ts';
 import { parseSteps } from './transform.ts';
 import { parseWorkload } from './workload.ts';
 import { inMemory, workloadStream } from './workload-stream.ts';
@@ -26,7 +28,7 @@ const FILE_OPTIONS = [
   'maxBadRows',
 ] as const;
 
-/** A made-up workload of more requests than this is made piece by piece, each time that it is replayed. */
+/** A trace of more requests than this is not in memory: it comes from a file, or is made anew, piece by piece. */
 const IN_MEMORY_MAX = 2 ** 22;
 
 /**
@@ -39,26 +41,34 @@ export async function loadWorkload(
   options: WorkloadOptions = {},
   control: ReadControl = {},
 ): Promise<Trace> {
-  const workload = await openWorkload(file, options, control, Number.POSITIVE_INFINITY);
-  return isStream(workload) ? inMemory(workload) : workload;
+  return (await openWorkload(file, options, control, Number.POSITIVE_INFINITY)) as Trace;
 }
+
+/** Where a replay and its threads find it. */
+const replayable = (trace: ReadTrace): Replayable =>
+  isStored(trace) ? streamOf(surveyed(trace)) : sharedTrace(trace);
 
 /** The stream of a made-up workload, however short. @throws CodedError as `openWorkload`. */
 export const openStream = (options: WorkloadOptions): Promise<Replayable> =>
   openWorkload(null, options, {}, 0);
 
 /**
- * The same, but a made-up workload that is long and not transformed stays a stream.
+ * The same, but a long one is a stream: a made-up workload that is not transformed is made anew for each replay, and all
+ * else lies in temporary files, if there are any to take it.
  * @param inMemoryMax more requests than this are long.
+ * @param files must stay until the last replay is over. Without them all but made-up workloads is in memory.
+ * @throws CodedError as `loadWorkload`; `file-unwritable`.
  */
 export async function openWorkload(
   file: string | null,
   { synthetic, ...options }: WorkloadOptions = {},
   control: ReadControl = {},
   inMemoryMax = IN_MEMORY_MAX,
+  files: TempFiles | null = null,
 ): Promise<Replayable> {
+  const spilling: Spilling | null = files === null ? null : { files, inMemoryMax };
   if (file !== null && synthetic === undefined) {
-    return sharedTrace(await readTraceFile(file, options, control));
+    return replayable(await openTraceFile(file, options, control, spilling));
   }
   if (file !== null || synthetic === undefined) {
     const got = file === null ? 'neither' : 'both';
@@ -74,8 +84,9 @@ export async function openWorkload(
   const { seed = SEED_DEFAULT, traceMemoryMb } = options;
   const stream = workloadStream(workload, { seed, serviceTime, memoryMb: traceMemoryMb ?? null });
   const steps = parseSteps(options.transform);
-  if (steps.length === 0 && stream.expected > inMemoryMax) return stream;
-  const trace = inMemory(stream);
-  if (steps.length === 0) return trace;
-  return sharedTrace(await transformTrace(trace, steps, options, serviceTime, control));
+  const isLong = stream.expected > inMemoryMax;
+  if (steps.length === 0) return isLong ? stream : inMemory(stream);
+  const trace = isLong && spilling !== null ? stored(stream, spilling) : inMemory(stream);
+  const rules = { serviceTime: serviceTime ?? undefined, spilling };
+  return replayable(await transformTrace(trace, steps, options, rules, control));
 }

@@ -22,7 +22,9 @@ import { csvFormat } from './generic-csv.ts';
 import { LineCutter } from './lines.ts';
 import { CSV_OPTIONS, checkFit, checkOptions } from './options.ts';
 import { parseServiceTime, type ServiceTime } from './service-time.ts';
-import { emptyTrace, type Trace } from './trace.ts';
+import { whole } from './stored.ts';
+import type { Spilling } from './temp-files.ts';
+import { emptyTrace, type ReadTrace, type Trace } from './trace.ts';
 import { applySteps, leadingShare, parseSteps, type Step, stepsAfterReading } from './transform.ts';
 
 export const SEED_DEFAULT = 1;
@@ -53,6 +55,8 @@ export interface IntakeRules {
   readonly serviceTime?: ServiceTime | undefined;
   /** Whether rules for filling may find nothing to fill: another trace that is mixed in may need them. */
   readonly mayIdle?: boolean | undefined;
+  /** Where a long trace goes; without it all of it is in memory. */
+  readonly spilling?: Spilling | null | undefined;
 }
 
 /** Takes a trace's bytes in chunks of any size. */
@@ -60,6 +64,7 @@ export class TraceIntake {
   readonly #file: string;
   readonly #options: TraceOptions;
   readonly #mayIdle: boolean;
+  readonly #spilling: Spilling | null;
   readonly #serviceTime: ServiceTime | null;
   readonly #badRows: BadRows;
   readonly #steps: readonly Step[];
@@ -76,11 +81,13 @@ export class TraceIntake {
    * @param file the name as it was given, for messages and the result.
    * @throws CodedError `usage` for options that do not fit together.
    */
-  constructor(file: string, options: TraceOptions = {}, { serviceTime, mayIdle = false }: IntakeRules = {}) {
+  constructor(file: string, options: TraceOptions = {}, rules: IntakeRules = {}) {
+    const { serviceTime, mayIdle = false, spilling = null } = rules;
     checkOptions(options);
     this.#file = file;
     this.#options = options;
     this.#mayIdle = mayIdle;
+    this.#spilling = spilling;
     this.#badRows = new BadRows(options.maxBadRows ?? 0);
     this.#steps = parseSteps(options.transform);
     this.#seed = options.seed ?? SEED_DEFAULT;
@@ -126,7 +133,7 @@ export class TraceIntake {
   }
 
   /** @throws CodedError as `push`, and `trace-empty`. */
-  finish(): Trace {
+  finish(): ReadTrace {
     if (this.#push === null) this.#start(true);
     if (this.#reader === null) throw emptyTrace(this.#file, 0);
     this.#lines?.finish();
@@ -140,10 +147,11 @@ export class TraceIntake {
         memoryMb: this.#options.traceMemoryMb ?? null,
         mayIdle: this.#mayIdle,
       },
+      this.#spilling,
     );
   }
 
-  #saidThinning(trace: Trace): string[] {
+  #saidThinning(trace: ReadTrace): string[] {
     const share = leadingShare(this.#steps);
     const offered = this.#builder?.offered ?? 0;
     return share === null
@@ -194,7 +202,7 @@ export class TraceIntake {
       seed: this.#seed,
       badRows: this.#badRows,
       builder: (format: TraceFormatName, columns) => {
-        this.#builder = new TraceBuilder(this.#file, format, columns, this.#thinning());
+        this.#builder = new TraceBuilder(this.#file, format, columns, this.#thinning(), this.#spilling);
         return this.#builder;
       },
     };
@@ -239,7 +247,8 @@ export function readTraceText(text: string, file: string, options: TraceOptions 
   const intake = new TraceIntake(file, options);
   intake.push(new TextEncoder().encode(text));
   const steps = stepsAfterReading(parseSteps(options.transform));
-  return applySteps(intake.finish(), steps, options.seed ?? SEED_DEFAULT, (path) => {
+  const mixOf = (path: string): Trace => {
     throw rowFault({ file, line: 1 }, null, 'no mix for a trace in memory', shown(path));
-  });
+  };
+  return whole(applySteps(intake.finish(), steps, options.seed ?? SEED_DEFAULT, mixOf, null));
 }

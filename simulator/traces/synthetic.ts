@@ -2,6 +2,7 @@
 import { CodedError } from '../../metering/errors.ts';
 import { RandomStream } from '../kernel/random.ts';
 import { TraceBuilder } from './builder.ts';
+import { whole } from './stored.ts';
 import type { Trace } from './trace.ts';
 
 export interface SyntheticLoad {
@@ -33,5 +34,5 @@ export function syntheticTrace(load: SyntheticLoad): Trace {
     row.runUs = Math.round(load.run === 'constant' ? load.meanRunUs : runs.exponential(load.meanRunUs));
     builder.add();
   }
-  return builder.finish();
+  return whole(builder.finish());
 }

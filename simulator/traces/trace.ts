@@ -3,6 +3,7 @@
  * trace can be replayed many times. It knows no file format and no platform.
  */
 import { CodedError } from '../../metering/errors.ts';
+import type { StoredRows } from './stored-rows.ts';
 
 /** What a trace may say about its arrivals beyond time, duration and function. */
 export const OPTIONAL_COLUMNS = [
@@ -66,14 +67,43 @@ export interface TraceAbout extends TraceHistory {
 /** A trace that is in memory as a whole. */
 export interface Trace extends TraceAbout, ArrivalPiece {}
 
-/** A trace whose arrivals are made one piece after the other; each is gone when the next one comes. */
+/** A trace too long for memory, its arrivals in order in a temporary file. */
+export interface StoredTrace extends TraceAbout {
+  readonly count: number;
+  readonly rows: StoredRows;
+}
+
+/** What a reader makes of a file. */
+export type ReadTrace = Trace | StoredTrace;
+
+export const isStored = (trace: ReadTrace): trace is StoredTrace => 'rows' in trace;
+
+/** Sizes of requests and of responses. */
+export type SizeColumn = 'bytesIn' | 'bytesOut';
+
+/** A stored trace and what a replay asks of all of it before its first request. It can be sent to other threads. */
+export interface SurveyedTrace {
+  readonly trace: StoredTrace;
+  /** The configured memory of the first request to each function; null where the trace does not say it. */
+  readonly memoryBytes: Float64Array | null;
+  /** Those that have a value above 0. */
+  readonly sizes: readonly SizeColumn[];
+}
+
+/** A trace whose arrivals come one piece after the other; each is gone when the next one comes. */
 export interface TraceStream extends TraceAbout {
   /** About how many arrivals there will be. */
   readonly expected: number;
-  /** Of one value each, which is there from the beginning and the same for all arrivals. */
-  readonly columns: Readonly<Partial<Record<'memoryBytesLimit', Float64Array>>>;
+  /** The trace that it comes from; null for one that is made anew each time. */
+  readonly stored: SurveyedTrace | null;
+  /** Those that its pieces have. What is in them is a piece's own. */
+  readonly columns: OptionalColumns;
+  /** The configured memory of the first request to a function, where the trace says it. */
+  memoryBytesOf(functionIndex: number): number | undefined;
+  /** Whether any request has a size above 0. */
+  hasSizes(column: SizeColumn): boolean;
   /**
-   * Makes all arrivals anew, always the same.
+   * Gives all arrivals, the same each time.
    * @param take gets piece after piece, always in the same arrays, none empty; it answers whether to go on.
    */
   emit(take: (piece: ArrivalPiece) => boolean): void;

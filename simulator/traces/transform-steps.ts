@@ -7,7 +7,7 @@ import { US_PER_S } from '../../metering/units.ts';
 import { RandomStream } from '../kernel/random.ts';
 import { ARRIVALS_MAX } from './builder.ts';
 import { inOrder, timeOrder } from './order.ts';
-import { OPTIONAL_COLUMNS, type OptionalColumn, TIME_US_MAX, type Trace } from './trace.ts';
+import { OPTIONAL_COLUMNS, type OptionalColumn, TIME_US_MAX, type Trace, type TraceAbout } from './trace.ts';
 
 type Columns = Trace['columns'];
 
@@ -122,12 +122,7 @@ export function repeated(trace: Trace, times: number, periodUs: number | null): 
   const { arrivedAtUs, count } = trace;
   checkSize(trace, count * times);
   const span = (arrivedAtUs[count - 1] as number) - (arrivedAtUs[0] as number);
-  const meanGap = count > 1 ? Math.round(span / (count - 1)) : US_PER_S;
-  const period = periodUs ?? span + meanGap;
-  if (period < span) {
-    const expected = `a period of at least the trace's own ${span / US_PER_S} s`;
-    throw new CodedError('usage', `transform: repeat expected ${expected}, got ${period / US_PER_S} s`);
-  }
+  const period = periodOf(span, count, periodUs);
   const places = new Uint32Array(count * times);
   const moved = new Float64Array(count * times);
   for (let round = 0, to = 0; round < times; round++) {
@@ -137,6 +132,15 @@ export function repeated(trace: Trace, times: number, periodUs: number | null): 
     }
   }
   return picked(trace, places, moved);
+}
+
+/** From one beginning to the next. @throws CodedError `usage` for a period that is too short. */
+export function periodOf(spanUs: number, count: number, periodUs: number | null): number {
+  const meanGap = count > 1 ? Math.round(spanUs / (count - 1)) : US_PER_S;
+  const period = periodUs ?? spanUs + meanGap;
+  if (period >= spanUs) return period;
+  const expected = `a period of at least the trace's own ${spanUs / US_PER_S} s`;
+  throw new CodedError('usage', `transform: repeat expected ${expected}, got ${period / US_PER_S} s`);
 }
 
 function kept(trace: Trace, isKept: (at: number) => boolean): Trace {
@@ -159,19 +163,41 @@ export function filtered(trace: Trace, keeps: (functionName: string) => boolean)
 }
 
 /**
- * Merges another trace in, its first arrival moved to this one's. Functions of one name in both are two functions,
- * and the other's are named with its file. What only one of the two knows is dropped, and said.
+ * What is known of two traces that are one. Functions of one name in both are two functions, and the other's are named
+ * with its file. What only one of the two knows is dropped, and said.
  */
-export function mixed(trace: Trace, other: Trace): Trace {
-  checkSize(trace, trace.count + other.count);
+export function mixedAbout(
+  trace: TraceAbout,
+  other: TraceAbout,
+  known: readonly OptionalColumn[],
+  othersKnown: readonly OptionalColumn[],
+): TraceAbout {
   const names = new Set(trace.functionNames);
   const otherNames = other.functionNames.map((name) => (names.has(name) ? `${name} (${other.name})` : name));
-  const shift = (trace.arrivedAtUs[0] as number) - (other.arrivedAtUs[0] as number);
-  const joint: Trace = {
-    ...trace,
-    count: trace.count + other.count,
+  const lost = OPTIONAL_COLUMNS.filter((key) => known.includes(key) !== othersKnown.includes(key));
+  const dropped = `mix=${other.name}: without ${lost.join(', ')}, which only one of the two has`;
+  return {
+    name: trace.name,
+    format: trace.format,
     functionNames: [...trace.functionNames, ...otherNames],
     versions: [...trace.versions, ...other.versions],
+    skippedRejected: trace.skippedRejected + other.skippedRejected,
+    skippedBad: trace.skippedBad + other.skippedBad,
+    badRows: [...trace.badRows, ...other.badRows],
+    filled: [...trace.filled, ...other.filled.map((said) => `${other.name}: ${said}`)],
+    transformed: lost.length === 0 ? trace.transformed : [...trace.transformed, dropped],
+  };
+}
+
+const keysOf = ({ columns }: Trace): readonly OptionalColumn[] => Object.keys(columns) as OptionalColumn[];
+
+/** Merges another trace in, its first arrival moved to this one's. */
+export function mixed(trace: Trace, other: Trace): Trace {
+  checkSize(trace, trace.count + other.count);
+  const shift = (trace.arrivedAtUs[0] as number) - (other.arrivedAtUs[0] as number);
+  const joint: Trace = {
+    ...mixedAbout(trace, other, keysOf(trace), keysOf(other)),
+    count: trace.count + other.count,
     arrivedAtUs: joined(
       trace.arrivedAtUs,
       other.arrivedAtUs.map((time) => time + shift),
@@ -179,11 +205,6 @@ export function mixed(trace: Trace, other: Trace): Trace {
     runUs: joined(trace.runUs, other.runUs),
     functionIndex: jointFunctions(trace, other),
     columns: jointColumns(trace, other),
-    skippedRejected: trace.skippedRejected + other.skippedRejected,
-    skippedBad: trace.skippedBad + other.skippedBad,
-    badRows: [...trace.badRows, ...other.badRows],
-    filled: [...trace.filled, ...other.filled.map((said) => `${other.name}: ${said}`)],
-    transformed: [...trace.transformed, ...dropped(trace, other)],
   };
   const places = Uint32Array.from({ length: joint.count }, (_, at) => at);
   return picked(joint, places, joint.arrivedAtUs);
@@ -217,13 +238,4 @@ function jointColumns(trace: Trace, other: Trace): Columns {
     columns[key] = joined(own, isVersion ? others.map((index) => index + trace.versions.length) : others);
   }
   return columns;
-}
-
-function dropped(trace: Trace, other: Trace): string[] {
-  const lost = OPTIONAL_COLUMNS.filter(
-    (key) => (trace.columns[key] === undefined) !== (other.columns[key] === undefined),
-  );
-  return lost.length === 0
-    ? []
-    : [`mix=${other.name}: without ${lost.join(', ')}, which only one of the two has`];
 }

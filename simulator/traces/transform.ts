@@ -3,7 +3,10 @@ import { CodedError } from '../../metering/errors.ts';
 import { didYouMean } from '../../metering/nearest.ts';
 import { shown } from './fault.ts';
 import { optionFault, plainNumber, spanUs } from './quantity.ts';
-import type { Trace } from './trace.ts';
+import { stored } from './stored.ts';
+import { storedStep } from './stored-steps.ts';
+import type { Spilling } from './temp-files.ts';
+import { isStored, type ReadTrace, type Trace } from './trace.ts';
 import { compressed, filtered, mixed, repeated, scaled, sliced } from './transform-steps.ts';
 
 const OPTION = 'transform';
@@ -124,19 +127,21 @@ export const mixedPaths = (steps: readonly Step[]): readonly string[] =>
 /**
  * Applies the steps in order.
  * @param mixOf gives the trace of a file that is mixed in.
+ * @param spilling where a trace goes that is long or becomes long; null to have all in memory.
  * @throws CodedError `trace-empty` when a step leaves nothing, `trace-too-large` when it makes too much.
  */
 export function applySteps(
-  read: Trace,
+  read: ReadTrace,
   steps: readonly Step[],
   seed: number,
-  mixOf: (path: string) => Trace,
-): Trace {
+  mixOf: (path: string) => ReadTrace,
+  spilling: Spilling | null,
+): ReadTrace {
   let trace = read;
   for (const [index, step] of steps.entries()) {
     // The place is part of the purpose, so that two steps of one kind draw independently.
     const purpose = `transformation ${index + 1}, ${step.kind}`;
-    const next = applied(trace, step, seed, purpose, mixOf);
+    const next = appliedAnywhere(trace, step, { seed, purpose, mixOf, spilling });
     if (next.count === 0) {
       throw new CodedError(
         'trace-empty',
@@ -147,6 +152,41 @@ export function applySteps(
     trace = { ...next, transformed: [...next.transformed, said] };
   }
   return trace;
+}
+
+interface How {
+  readonly seed: number;
+  readonly purpose: string;
+  readonly mixOf: (path: string) => ReadTrace;
+  readonly spilling: Spilling | null;
+}
+
+/** How many requests there will be, about. */
+function countAfter({ count }: ReadTrace, step: Step, { mixOf }: How): number {
+  switch (step.kind) {
+    case 'scale':
+      return Math.ceil(count * step.factor);
+    case 'repeat':
+      return count * step.times;
+    case 'mix':
+      return count + mixOf(step.path).count;
+    default:
+      return count;
+  }
+}
+
+/** In a file where the trace is in one or becomes too long for memory. */
+function appliedAnywhere(trace: ReadTrace, step: Step, how: How): ReadTrace {
+  const { seed, purpose, mixOf, spilling } = how;
+  const isInFile = isStored(trace) || (step.kind === 'mix' && isStored(mixOf(step.path)));
+  if (spilling === null || !(isInFile || countAfter(trace, step, how) > spilling.inMemoryMax)) {
+    return applied(trace as Trace, step, seed, purpose, mixOf as (path: string) => Trace);
+  }
+  const own = stored(trace as Trace, spilling);
+  const other = step.kind === 'mix' ? stored(mixOf(step.path) as Trace, spilling) : null;
+  const next = storedStep(own, step, { seed, purpose, other, spilling });
+  spilling.files.close(own.rows.fd);
+  return next;
 }
 
 function applied(

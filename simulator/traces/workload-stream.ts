@@ -8,7 +8,13 @@ import { RandomStream } from '../kernel/random.ts';
 import { sharedFloats, sharedIndexes } from '../kernel/shared-memory.ts';
 import { ARRIVALS_MAX } from './builder.ts';
 import type { ServiceTime } from './service-time.ts';
-import { type ArrivalPiece, emptyTrace, type Trace, type TraceStream } from './trace.ts';
+import {
+  type ArrivalPiece,
+  emptyTrace,
+  type OptionalColumns,
+  type Trace,
+  type TraceStream,
+} from './trace.ts';
 import type { Share, Workload } from './workload.ts';
 
 /** Arrivals in a piece: its arrays stay in the second-level cache. */
@@ -48,7 +54,9 @@ function indexed(shares: readonly Share[]): { readonly names: string[]; readonly
   return { names, indexes: Uint32Array.from(shares, ({ name }) => indexOf.get(name) ?? 0) };
 }
 
-function columnsOf(memoryMb: number | null): TraceStream['columns'] {
+type Columns = Pick<OptionalColumns, 'memoryBytesLimit'>;
+
+function columnsOf(memoryMb: number | null): Columns {
   if (memoryMb === null) return {};
   return { memoryBytesLimit: new Float64Array(PIECE).fill(memoryMb * BYTES_PER_MB) };
 }
@@ -78,7 +86,10 @@ export function workloadStream(workload: Workload, rules: WorkloadRules): TraceS
     functionNames: names,
     versions: [],
     expected: arrivals.expected,
+    stored: null,
     columns,
+    memoryBytesOf: () => columns.memoryBytesLimit?.[0],
+    hasSizes: () => false,
     ...{ skippedRejected: 0, skippedBad: 0, badRows: [], filled, transformed: [] },
     emit: (take) => emitPieces(workload, indexes, serviceTime, seed, columns, take),
   };
@@ -89,7 +100,7 @@ function emitPieces(
   indexes: Uint32Array,
   serviceTime: ServiceTime,
   seed: number,
-  columns: TraceStream['columns'],
+  columns: Columns,
   take: (piece: ArrivalPiece) => boolean,
 ): void {
   const functions = new RandomStream(seed, 'functions');
@@ -119,7 +130,7 @@ function emitPieces(
 
 /** The whole stream in memory. @throws CodedError `trace-too-large`, or `trace-empty` when chance gives no request. */
 export function inMemory(stream: TraceStream): Trace {
-  const { emit, expected, columns, ...about } = stream;
+  const { emit, expected, columns, stored: _, memoryBytesOf, hasSizes: __, ...about } = stream;
   if (expected > ARRIVALS_MAX) throw tooLarge(stream);
   let room = Math.ceil(expected) + PIECE;
   let [arrivedAtUs, runUs, functionIndex] = [sharedFloats(room), sharedFloats(room), sharedIndexes(room)];
@@ -140,7 +151,7 @@ export function inMemory(stream: TraceStream): Trace {
     return true;
   });
   if (count === 0) throw emptyTrace(stream.name, 0);
-  const limit = columns.memoryBytesLimit?.[0];
+  const limit = columns.memoryBytesLimit === undefined ? undefined : memoryBytesOf(0);
   return {
     ...about,
     count,
@@ -159,7 +170,7 @@ function copied<T extends Float64Array | Uint32Array>(values: T, larger: T): T {
 function tooLarge({ name }: TraceStream): CodedError {
   return new CodedError(
     'trace-too-large',
-    `${name}: expected at most ${ARRIVALS_MAX} requests in memory, got more; without transformations it is streamed`,
+    `${name}: expected at most ${ARRIVALS_MAX} requests in memory, got more; simulate streams it`,
     { arrivalsMax: ARRIVALS_MAX },
   );
 }

@@ -1,0 +1,240 @@
+/**
+ * What each transformation does to a trace in a file: the same as transform-steps.ts does in memory, request for request
+ * and draw for draw. Requests go through an external sort into a new file.
+ */
+import { CodedError } from '../../metering/errors.ts';
+import { RandomStream } from '../kernel/random.ts';
+import { ArrivalBuffer } from './arrival-buffer.ts';
+import { ExternalSort, STORED_MAX } from './external-sort.ts';
+import { rewritten, storedTrace } from './stored.ts';
+import { piecesOf, RowReader, type StoredRows } from './stored-rows.ts';
+import type { Spilling } from './temp-files.ts';
+import {
+  type ArrivalPiece,
+  OPTIONAL_COLUMNS,
+  type StoredTrace,
+  TIME_US_MAX,
+  type TraceAbout,
+} from './trace.ts';
+import type { Step } from './transform.ts';
+import { mixedAbout, periodOf } from './transform-steps.ts';
+
+export interface StepRules {
+  readonly seed: number;
+  readonly purpose: string;
+  /** The trace that is mixed in. */
+  readonly other: StoredTrace | null;
+  readonly spilling: Spilling;
+}
+
+/** How far the names of what is mixed in stand behind. */
+interface Shift {
+  readonly functions: number;
+  readonly versions: number;
+}
+const NO_SHIFT: Shift = { functions: 0, versions: 0 };
+
+/** Takes the requests of the new trace, in any order. */
+class Collector {
+  readonly #about: TraceAbout;
+  readonly #spilling: Spilling;
+  readonly #buffer: ArrivalBuffer;
+  readonly #sort: ExternalSort;
+  readonly #isUsed: Uint8Array;
+
+  constructor(about: TraceAbout, columns: StoredRows['columns'], spilling: Spilling) {
+    this.#about = about;
+    this.#spilling = spilling;
+    this.#buffer = new ArrivalBuffer(columns, spilling.inMemoryMax);
+    this.#sort = new ExternalSort(spilling, columns);
+    this.#isUsed = new Uint8Array(about.functionNames.length);
+  }
+
+  add(piece: ArrivalPiece, place: number, atUs: number, shift = NO_SHIFT): void {
+    const buffer = this.#buffer;
+    let at = buffer.place();
+    if (at < 0) {
+      this.#spill();
+      at = buffer.place();
+    }
+    const index = (piece.functionIndex[place] as number) + shift.functions;
+    this.#isUsed[index] = 1;
+    buffer.arrivedAtUs[at] = atUs;
+    buffer.runUs[at] = piece.runUs[place] as number;
+    buffer.functionIndex[at] = index;
+    for (const key of buffer.keys) {
+      const value = piece.columns[key]?.[place] as number;
+      (buffer.columns[key] as Float64Array)[at] = key === 'versionIndex' ? value + shift.versions : value;
+    }
+  }
+
+  #spill(): void {
+    this.#sort.add(this.#buffer, this.#about.name);
+    this.#buffer.count = 0;
+  }
+
+  finish(): StoredTrace {
+    if (this.#buffer.count > 0) this.#spill();
+    const rows = this.#sort.finish();
+    if (rows.lastUs > TIME_US_MAX) {
+      throw new CodedError(
+        'usage',
+        `${this.#about.name}: expected arrivals up to the year 2112 after transformation, got later ones`,
+      );
+    }
+    return this.#withOwnFunctions(storedTrace(this.#about, rows));
+  }
+
+  /** Leaves out the names of functions that have no request any more. */
+  #withOwnFunctions(trace: StoredTrace): StoredTrace {
+    const used = this.#isUsed;
+    if (used.every((is) => is === 1)) return trace;
+    const numbers = new Uint32Array(used.length);
+    for (let index = 0, next = 0; index < used.length; index++)
+      if (used[index] === 1) numbers[index] = next++;
+    const rows = rewritten(
+      trace.rows,
+      trace.rows.columns,
+      this.#spilling.files,
+      ({ functionIndex, count }) => {
+        for (let at = 0; at < count; at++) functionIndex[at] = numbers[functionIndex[at] as number] as number;
+      },
+    );
+    const functionNames = trace.functionNames.filter((_, index) => used[index] === 1);
+    return { ...trace, rows, functionNames };
+  }
+}
+
+/** For each time the next that is later, at rising times; itself at the last. Reads ahead in the same file. */
+class LaterTimes {
+  readonly #reader: RowReader;
+  readonly #lastUs: number;
+  #piece: ArrivalPiece | null;
+  #place = 0;
+
+  constructor(rows: StoredRows) {
+    this.#reader = new RowReader(rows);
+    this.#lastUs = rows.lastUs;
+    this.#piece = this.#reader.next();
+  }
+
+  after(timeUs: number): number {
+    for (; this.#piece !== null; this.#piece = this.#reader.next(), this.#place = 0) {
+      const { arrivedAtUs, count } = this.#piece;
+      for (; this.#place < count; this.#place++) {
+        if ((arrivedAtUs[this.#place] as number) > timeUs) return arrivedAtUs[this.#place] as number;
+      }
+    }
+    return this.#lastUs;
+  }
+}
+
+function scaled({ rows }: StoredTrace, factor: number, { seed, purpose }: StepRules, to: Collector): void {
+  const counts = new RandomStream(seed, `${purpose}, counts`);
+  const jitter = new RandomStream(seed, `${purpose}, jitter`);
+  const later = new LaterTimes(rows);
+  const whole = Math.floor(factor);
+  for (const piece of piecesOf(rows)) {
+    for (let at = 0; at < piece.count; at++) {
+      const copies = whole + (counts.uniform() < factor - whole ? 1 : 0);
+      const atUs = piece.arrivedAtUs[at] as number;
+      if (copies > 0) to.add(piece, at, atUs);
+      const gapUs = copies > 1 ? later.after(atUs) - atUs : 0;
+      for (let copy = 1; copy < copies; copy++) {
+        to.add(piece, at, atUs + Math.floor(jitter.uniform() * gapUs));
+      }
+    }
+  }
+}
+
+function repeated(trace: StoredTrace, times: number, periodUs: number | null, to: Collector): void {
+  const { rows, count } = trace;
+  const span = rows.lastUs - rows.firstUs;
+  const period = periodOf(span, count, periodUs);
+  for (let round = 0; round < times; round++) {
+    for (const piece of piecesOf(rows)) {
+      for (let at = 0; at < piece.count; at++)
+        to.add(piece, at, (piece.arrivedAtUs[at] as number) + round * period);
+    }
+  }
+}
+
+/** Those that are kept, each at the time that it then has. */
+function kept(
+  { rows }: StoredTrace,
+  to: Collector,
+  isKept: (piece: ArrivalPiece, at: number) => boolean,
+  timeOf: (atUs: number) => number = (atUs) => atUs,
+): void {
+  for (const piece of piecesOf(rows)) {
+    for (let at = 0; at < piece.count; at++)
+      if (isKept(piece, at)) to.add(piece, at, timeOf(piece.arrivedAtUs[at] as number));
+  }
+}
+
+function mixed(trace: StoredTrace, other: StoredTrace, spilling: Spilling): StoredTrace {
+  const both = OPTIONAL_COLUMNS.filter(
+    (key) => trace.rows.columns.includes(key) && other.rows.columns.includes(key),
+  );
+  const to = new Collector(mixedAbout(trace, other, trace.rows.columns, other.rows.columns), both, spilling);
+  const shift = { functions: trace.functionNames.length, versions: trace.versions.length };
+  const byUs = trace.rows.firstUs - other.rows.firstUs;
+  kept(trace, to, () => true);
+  for (const piece of piecesOf(other.rows)) {
+    for (let at = 0; at < piece.count; at++)
+      to.add(piece, at, (piece.arrivedAtUs[at] as number) + byUs, shift);
+  }
+  return to.finish();
+}
+
+function checkSize({ name }: StoredTrace, count: number): void {
+  if (count <= STORED_MAX) return;
+  throw new CodedError(
+    'trace-too-large',
+    `${name}: expected at most ${STORED_MAX} requests after transformation, got ${count}`,
+    { arrivalsMax: STORED_MAX },
+  );
+}
+
+/**
+ * The trace that a step makes of another, in a file of its own.
+ * @throws CodedError `trace-too-large`, `usage` for arrivals or a period that cannot be; `file-unwritable`.
+ */
+export function storedStep(trace: StoredTrace, step: Step, rules: StepRules): StoredTrace {
+  const { rows, count } = trace;
+  const { firstUs } = rows;
+  if (step.kind === 'mix') return mixed(trace, rules.other as StoredTrace, rules.spilling);
+  const to = new Collector(trace, rows.columns, rules.spilling);
+  switch (step.kind) {
+    case 'scale':
+      checkSize(trace, Math.ceil(count * step.factor));
+      scaled(trace, step.factor, rules, to);
+      break;
+    case 'compress':
+      kept(
+        trace,
+        to,
+        () => true,
+        (atUs) => firstUs + Math.round((atUs - firstUs) / step.factor),
+      );
+      break;
+    case 'repeat':
+      checkSize(trace, count * step.times);
+      repeated(trace, step.times, step.periodUs, to);
+      break;
+    case 'slice':
+      kept(trace, to, ({ arrivedAtUs }, at) => {
+        const since = (arrivedAtUs[at] as number) - firstUs;
+        return since >= step.fromUs && since < step.toUs;
+      });
+      break;
+    case 'filter': {
+      const isKept = trace.functionNames.map(step.keeps);
+      kept(trace, to, ({ functionIndex }, at) => isKept[functionIndex[at] as number] === true);
+      break;
+    }
+    default:
+      return step satisfies never;
+  }
+  return to.finish();
+}
