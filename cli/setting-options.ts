@@ -17,7 +17,7 @@ const DESCRIPTIONS: Readonly<Record<NumberName, string>> = {
   reuseRequests:
     'requests that one instance may serve, one after the other; functions that do not say get 1, a fresh instance for each',
   reuseIdleMs: 'how long an instance that may be used again waits for its next request',
-  memoryMb: 'largest linear memory of an instance',
+  memoryMb: 'linear memories and tables of an instance, all together',
   requestMb: 'largest request body',
   responseMb: 'largest response body',
   componentMb: 'largest component that can be deployed',

@@ -1,6 +1,6 @@
 /** What a simulation gives: a plain value that prints as JSON. Its names are a promise to whoever reads it. */
 import type { InvoiceReport } from '../metering/invoice.ts';
-import { formatNanoUsd, formatQuotient, US_PER_MS, US_PER_S } from '../metering/units.ts';
+import { formatNanoUsd, US_PER_S } from '../metering/units.ts';
 import { reportUsage, type UsageReport } from '../metering/usage.ts';
 import { type CommitmentResult, costsOf } from './cost.ts';
 import type { Interval } from './kernel/interval.ts';
@@ -9,6 +9,7 @@ import type { Sample } from './kernel/sample.ts';
 import type { PlatformName, PlatformTotals } from './platforms/platform.ts';
 import type { Pricing } from './pricing.ts';
 import type { Replications } from './replications.ts';
+import { inMs, milliseconds, ratio, seconds } from './rounded.ts';
 import type { Series, SeriesMeter } from './series.ts';
 import { type Tally, totalOf } from './tally.ts';
 import type { TraceAbout, TraceHistory } from './traces/trace.ts';
@@ -124,25 +125,6 @@ export interface SimulationResult {
 
 const BATCHES = 20;
 const BATCHED_MIN = 1_000;
-
-const seconds = (us: bigint, shares = 1): number => Number(formatQuotient(us, BigInt(US_PER_S * shares), 6));
-// A mean of microseconds is rarely whole; a nanosecond is more than it can mean.
-const milliseconds = (us: number): number => Number((us / US_PER_MS).toFixed(6));
-const ratio = (part: bigint, whole: bigint): number =>
-  whole === 0n ? 0 : Number((Number(part) / Number(whole)).toFixed(6));
-
-function inMs(sampleUs: Sample): Distribution {
-  const { mean, p50, p90, p95, p99, p999, max } = sampleUs.describe();
-  return {
-    mean: milliseconds(mean),
-    p50: milliseconds(p50),
-    p90: milliseconds(p90),
-    p95: milliseconds(p95),
-    p99: milliseconds(p99),
-    p999: milliseconds(p999),
-    max: milliseconds(max),
-  };
-}
 
 function functionResults(
   { functionNames }: TraceAbout,

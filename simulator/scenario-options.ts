@@ -3,7 +3,7 @@ import type { PriceBook } from '../metering/price-book.ts';
 import type { ContainerScaling } from './platforms/containers.ts';
 import type { Routing } from './platforms/fleet.ts';
 import type { GroupMetric } from './platforms/group-scaling.ts';
-import type { Pick } from './platforms/instances.ts';
+import type { Pick } from './platforms/idle-pools.ts';
 import type { KeepAliveName } from './platforms/keep-alive/policy.ts';
 import type { PaasScaling } from './platforms/paas-scaling.ts';
 import { PLATFORM_NAMES, type PlatformName } from './platforms/platform.ts';

@@ -11,7 +11,7 @@ import { type AlarmRule, parseAlarm } from './platforms/alarm.ts';
 import { CONTAINER_SCALINGS, type ContainerScaling } from './platforms/containers.ts';
 import { ROUTINGS, type Routing } from './platforms/fleet.ts';
 import { GROUP_METRICS, type GroupMetric, parseSteps, type ScalingStep } from './platforms/group-scaling.ts';
-import { PICKS, type Pick } from './platforms/instances.ts';
+import { PICKS, type Pick } from './platforms/idle-pools.ts';
 import { KEEP_ALIVES, type KeepAliveName } from './platforms/keep-alive/policy.ts';
 import { PAAS_SCALINGS, type PaasScaling } from './platforms/paas-scaling.ts';
 import { PLATFORM_NAMES, PLATFORMS_DEFAULT, type PlatformName } from './platforms/platform.ts';

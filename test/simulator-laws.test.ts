@@ -6,7 +6,7 @@ import { EventQueue } from '../simulator/kernel/event-queue.ts';
 import { Fifo } from '../simulator/kernel/fifo.ts';
 import { describeSample } from '../simulator/kernel/quantiles.ts';
 import { RandomStream } from '../simulator/kernel/random.ts';
-import { PICKS, type Pick } from '../simulator/platforms/instances.ts';
+import { PICKS, type Pick } from '../simulator/platforms/idle-pools.ts';
 import { PLATFORM_NAMES } from '../simulator/platforms/platform.ts';
 import { vmPlatform } from '../simulator/platforms/vm.ts';
 import { drive } from '../simulator/replay.ts';

@@ -6,7 +6,7 @@ import { RandomStream } from '../simulator/kernel/random.ts';
 import { Sample } from '../simulator/kernel/sample.ts';
 import { planned } from '../simulator/plan.ts';
 import { functionsPlatform } from '../simulator/platforms/functions.ts';
-import type { Pick } from '../simulator/platforms/instances.ts';
+import type { Pick } from '../simulator/platforms/idle-pools.ts';
 import { drive, replay, STEP } from '../simulator/replay.ts';
 import { simulate } from '../simulator/run.ts';
 import { checkScenario, type ScenarioInput } from '../simulator/scenario.ts';

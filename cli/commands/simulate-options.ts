@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { CONTAINER_SCALINGS } from '../../simulator/platforms/containers.ts';
 import { ROUTINGS } from '../../simulator/platforms/fleet.ts';
 import { GROUP_METRICS } from '../../simulator/platforms/group-scaling.ts';
-import { PICKS } from '../../simulator/platforms/instances.ts';
+import { PICKS } from '../../simulator/platforms/idle-pools.ts';
 import { KEEP_ALIVES } from '../../simulator/platforms/keep-alive/policy.ts';
 import { PAAS_SCALINGS } from '../../simulator/platforms/paas-scaling.ts';
 import { PLATFORM_NAMES } from '../../simulator/platforms/platform.ts';

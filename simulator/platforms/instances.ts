@@ -1,17 +1,11 @@
 /**
  * The instances of functions: which are busy, which are idle in which function's pool, and which are gone. It
- * knows when instances end and which idle one is picked, but no request and no record.
+ * knows when instances end, but no request and no record.
  */
 import { isExpired } from '../../metering/policy.ts';
 import { EventQueue } from '../kernel/event-queue.ts';
 import { Fifo } from '../kernel/fifo.ts';
-
-/**
- * Which idle instance takes the next request: `newest` the one that was created last, `oldest` the one that was
- * created first, `lru` the one that has been idle longest.
- */
-export const PICKS = ['newest', 'oldest', 'lru'] as const;
-export type Pick = (typeof PICKS)[number];
+import { IdlePools, type Pick } from './idle-pools.ts';
 
 /** Decides how long instances are kept that a fixed time does not decide about. */
 export interface Retention {
@@ -26,22 +20,21 @@ const NOT_IDLE = -1;
 const CAPACITY_MIN = 1024;
 const VARIES = -1;
 
-/** Stale entries that are left in a queue at most, beside as many again as it needs. */
+/** Stale entries that are left in the idle queue at most, beside as many again as it needs. */
 const STALE_MAX = 1024;
 
 /**
  * An instance's id is free for another one when it has ended, so there are as many as ever live at once; pools are
- * numbered as the functions are. Queues keep entries of instances that were used or ended since, and are cleaned of
- * them when they are mostly stale: memory does not grow with the trace.
+ * numbered as the functions are. The idle queue keeps entries of instances that were used or ended since, and is
+ * cleaned of them when it is mostly stale: memory does not grow with the trace.
  */
 export class Instances {
   /** The same for all, or VARIES. */
   readonly #keepAliveUs: number;
   readonly #retention: Retention | null;
-  readonly #pick: Pick;
   readonly #ended: LifeEnded;
   readonly #busy = new EventQueue(CAPACITY_MIN);
-  readonly #pools: (EventQueue | undefined)[];
+  readonly #pools: IdlePools;
   readonly #aliveByPool: Int32Array;
   readonly #peakByPool: Int32Array;
   /** Ids in the order in which they became idle; where the keep-alive is the same for all, the first ends first. */
@@ -50,10 +43,8 @@ export class Instances {
   readonly #expiries = new EventQueue();
   #idleShifted = 0;
   #created = 0;
-  #released = 0;
   #ids = 0;
   readonly #freeIds: number[] = [];
-  readonly #idleByPool: Int32Array;
   #alive = 0;
   #peak = 0;
   #startedAtUs = new Float64Array(CAPACITY_MIN);
@@ -64,18 +55,14 @@ export class Instances {
   #idleUntilUs = new Float64Array(CAPACITY_MIN);
   /** Which of all instances it is, in the order of their creation. */
   #number = new Float64Array(CAPACITY_MIN);
-  /** The key of its entry in the pool's heap; others of it are stale. */
-  #heapKey = new Float64Array(CAPACITY_MIN);
 
   /** @param keepAlive microseconds, or who decides. */
   constructor(pools: number, keepAlive: number | Retention, pick: Pick, ended: LifeEnded) {
     this.#keepAliveUs = typeof keepAlive === 'number' ? keepAlive : VARIES;
     this.#retention = typeof keepAlive === 'number' ? null : keepAlive;
-    this.#pick = pick;
     this.#ended = ended;
-    this.#pools = new Array(pools);
+    this.#pools = new IdlePools(pools, pick);
     this.#aliveByPool = new Int32Array(pools);
-    this.#idleByPool = new Int32Array(pools);
     this.#peakByPool = new Int32Array(pools);
   }
 
@@ -122,15 +109,9 @@ export class Instances {
 
   /** Takes an idle instance out of the pool, the one that the pick says; below 0 when there is none. */
   takeIdle(pool: number): number {
-    const heap = this.#pools[pool];
-    while (heap !== undefined && heap.length > 0) {
-      const key = heap.nextKey;
-      const id = heap.pop();
-      if (!this.#isCurrent(id, key)) continue;
-      this.#noLongerIdle(id, pool);
-      return id;
-    }
-    return -1;
+    const id = this.#pools.take(pool);
+    if (id >= 0) this.#idleEntry[id] = NOT_IDLE;
+    return id;
   }
 
   /** Gives up the instance that has been idle longest, whosever it is; false when all are busy. */
@@ -199,43 +180,7 @@ export class Instances {
     if (this.#idle.length > 4 * this.#alive + STALE_MAX) this.#cleanIdle();
     this.#idleEntry[id] = this.#idleShifted + this.#idle.length;
     this.#idle.push(id);
-    this.#offer(id, pool);
-  }
-
-  /** Puts an idle instance into its pool's heap. */
-  #offer(id: number, pool: number): void {
-    const idle = (this.#idleByPool[pool] as number) + 1;
-    this.#idleByPool[pool] = idle;
-    const number = this.#number[id] as number;
-    const key = this.#pick === 'newest' ? -number : this.#pick === 'oldest' ? number : this.#released++;
-    this.#heapKey[id] = key;
-    let heap = this.#pools[pool];
-    if (heap === undefined || heap.length > 2 * idle + STALE_MAX) {
-      heap = this.#cleaned(heap);
-      this.#pools[pool] = heap;
-    }
-    heap.push(key, id);
-  }
-
-  /** Whether an entry of a pool's heap says what still holds. */
-  #isCurrent(id: number, key: number): boolean {
-    return this.#idleEntry[id] !== NOT_IDLE && this.#heapKey[id] === key;
-  }
-
-  #noLongerIdle(id: number, pool: number): void {
-    this.#idleEntry[id] = NOT_IDLE;
-    this.#idleByPool[pool] = (this.#idleByPool[pool] as number) - 1;
-  }
-
-  /** The heap without stale entries. */
-  #cleaned(heap: EventQueue | undefined): EventQueue {
-    const clean = new EventQueue();
-    while (heap !== undefined && heap.length > 0) {
-      const key = heap.nextKey;
-      const id = heap.pop();
-      if (this.#isCurrent(id, key)) clean.push(key, id);
-    }
-    return clean;
+    this.#pools.add(pool, id, this.#number[id] as number);
   }
 
   /** Takes stale entries out of the idle queue. */
@@ -275,7 +220,10 @@ export class Instances {
   #end(id: number, atUs: number): void {
     const pool = this.#poolOf[id] as number;
     // One that is not kept at all ends without having been idle.
-    if (this.#idleEntry[id] !== NOT_IDLE) this.#noLongerIdle(id, pool);
+    if (this.#idleEntry[id] !== NOT_IDLE) {
+      this.#idleEntry[id] = NOT_IDLE;
+      this.#pools.remove(pool, id);
+    }
     this.#alive--;
     this.#aliveByPool[pool] = (this.#aliveByPool[pool] as number) - 1;
     this.#ended(this.#startedAtUs[id] as number, atUs, id, pool);
@@ -300,7 +248,6 @@ export class Instances {
     this.#idleEntry = times(this.#idleEntry);
     this.#idleUntilUs = times(this.#idleUntilUs);
     this.#number = times(this.#number);
-    this.#heapKey = times(this.#heapKey);
     const poolOf = new Int32Array(room);
     poolOf.set(this.#poolOf);
     this.#poolOf = poolOf;
