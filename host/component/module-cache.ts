@@ -59,6 +59,8 @@ interface Entry {
   readonly version: string;
   readonly compiled: Promise<CompiledComponent>;
   codeBytes: number;
+  /** Grows from use to use of any of them. */
+  usedAt: number;
 }
 
 export class ModuleCache {
@@ -67,6 +69,7 @@ export class ModuleCache {
   readonly #onEvict: (key: string) => void;
   readonly #entries = new Map<string, Entry>();
   #codeBytes = 0;
+  #uses = 0;
 
   constructor(options: {
     readonly store: ArtifactStore;
@@ -92,12 +95,11 @@ export class ModuleCache {
     const key = keyOf(runnable);
     const known = this.#entries.get(key);
     if (known) {
-      this.#entries.delete(key);
-      this.#entries.set(key, known);
+      known.usedAt = ++this.#uses;
       return known.compiled;
     }
     const compiled = this.#compile(runnable);
-    const entry: Entry = { version: runnable.version, compiled, codeBytes: 0 };
+    const entry: Entry = { version: runnable.version, compiled, codeBytes: 0, usedAt: ++this.#uses };
     this.#entries.set(key, entry);
     compiled.then(
       ({ codeBytes }) => this.#account(key, entry, codeBytes),
@@ -139,7 +141,9 @@ export class ModuleCache {
     if (this.#entries.get(key) !== entry) return;
     entry.codeBytes = codeBytes;
     this.#codeBytes += codeBytes;
-    for (const [oldest, old] of this.#entries) {
+    if (this.#codeBytes <= this.#codeBytesMax) return;
+    const oldestFirst = [...this.#entries].sort(([, one], [, other]) => one.usedAt - other.usedAt);
+    for (const [oldest, old] of oldestFirst) {
       if (this.#codeBytes <= this.#codeBytesMax) return;
       if (oldest !== key) this.#drop(oldest, old);
     }
