@@ -146,6 +146,21 @@ describe('a request that could run at once', () => {
     expect(placement.threadFor(request('unknown'))).toBe([...threads][0]);
   });
 
+  test('joins others on one thread when its runs take less than waking another, three at most', () => {
+    ran('tiny', 30);
+    ran('long', LONG_US);
+    const [awake, asleep] = added(2) as [StillThread, StillThread];
+    expect(placement.threadFor(request('tiny'))).toBe(awake);
+    for (const state of [running, queued, queued]) {
+      if (state === queued) expect(placement.threadFor(request('tiny'))).toBe(awake);
+      on(awake, state, 'tiny');
+    }
+    expect(placement.threadFor(request('tiny'))).toBe(asleep);
+    expect(placement.threadFor(request('long'))).toBe(asleep);
+    on(asleep, running, 'long');
+    expect(placement.threadFor(request('tiny'))).toBeUndefined();
+  });
+
   test('never shares one with a run that must have it for itself, on either side', () => {
     for (const thread of added(WORKERS + SPARE)) on(thread, parked, 'f', true);
     expect(placement.threadFor(request())).toBeUndefined();
@@ -161,18 +176,21 @@ describe('a request that could run at once', () => {
 });
 
 describe('a request that finds every thread at work', () => {
-  test('waits behind short runs when it is short, where the fewest wait, up to a full inbox', () => {
+  test.each([
+    ['up to a full inbox', 20, INBOX],
+    ['up to half a millisecond', SHORT_US, 4],
+  ])('waits behind short runs when it is short, where the fewest wait, %s', (_what, runUs, most) => {
     const [one, two] = added(2) as [StillThread, StillThread];
-    ran('short', SHORT_US);
+    ran('short', runUs);
     for (const thread of [one, two]) on(thread, running, 'short');
     expect(placement.threadBehind(request('unknown'))).toBeUndefined();
     expect(placement.threadBehind(request('short', { isExclusive: true }))).toBeUndefined();
-    for (let count = 0; count < 2 * INBOX; count++) {
+    for (let count = 0; count < 2 * most; count++) {
       const behind = placement.threadBehind(request('short')) as unknown as StillThread;
       on(behind, queued, 'short');
       expect(Math.abs(one.load.queued - two.load.queued)).toBeLessThan(2);
     }
-    expect([one.load.queued, two.load.queued]).toEqual([INBOX, INBOX]);
+    expect([one.load.queued, two.load.queued]).toEqual([most, most]);
     expect(placement.threadBehind(request('short'))).toBeUndefined();
     expect([placement.hasBacklog, placement.computing]).toEqual([true, 2]);
   });
@@ -207,6 +225,34 @@ describe('a request that finds every thread at work', () => {
     ran('short', SHORT_US);
     placement.ended(execution('f'), undefined);
     expect(placement.threadBehind(request('f'))).toBeUndefined();
+  });
+});
+
+describe('a short request that finds every thread at long runs', () => {
+  beforeEach(() => {
+    ran('short', SHORT_US);
+    ran('long', LONG_US);
+    for (const thread of added(WORKERS)) on(thread, running, 'long');
+  });
+
+  test('has a thread more started for it once it has waited a while', () => {
+    const [short, long] = [request('short'), request('long')];
+    expect([placement.expressThread(short), placement.expressThread(long)]).toEqual([undefined, undefined]);
+    expect(placement.expressThreadsMax(short, short.enqueuedMs + 1)).toBe(0);
+    expect(placement.expressThreadsMax(short, short.enqueuedMs + 2)).toBeGreaterThan(threads.size);
+  });
+
+  test('gets that thread, and those behind it wait for it there', () => {
+    const express = addThread();
+    const short = request('short');
+    expect(placement.expressThread(request('long'))).toBeUndefined();
+    expect(placement.expressThread(request('short', { isExclusive: true }))).toBeUndefined();
+    expect(placement.expressThread(short)).toBe(express);
+    on(express, running, 'short');
+    addThread();
+    expect(placement.expressThread(short)).toBeUndefined();
+    expect(placement.expressThreadsMax(short, short.enqueuedMs + 100)).toBe(0);
+    expect(placement.threadBehind(short)).toBe(express);
   });
 });
 

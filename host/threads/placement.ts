@@ -17,12 +17,17 @@ const HOLDING_THREADS_MAX = 64;
 /** Threads beyond `workers` that are added before executions that wait share theirs with others. */
 const SPARE_THREADS_MAX = 8;
 
+/** Threads beyond all others that take short runs while those compute for long; processors are shared out by the system. */
+const EXPRESS_THREADS = 1;
+/** How long a short run waits before such a thread is started, which takes a while itself. */
+const EXPRESS_WAIT_MS = 2;
+
 /** How long a thread beyond `workers` stays when it has nothing to do. */
 const SPARE_IDLE_MS = 5_000;
 
 /** Runs shorter than this may wait behind each other in a thread: less than it takes to wake another. */
 const SHORT_RUN_US = 500;
-/** So many of them. */
+/** So many of them, and no more than take that long together. */
 const INBOX_MAX = 8;
 /** Runs shorter than this wait for one another even where a thread sleeps: waking it takes as long as several of them. */
 const TINY_RUN_US = 100;
@@ -116,19 +121,40 @@ export class Placement {
     return this.#workers + (isExclusive ? HOLDING_THREADS_MAX : SPARE_THREADS_MAX);
   }
 
+  /** Whether it may wait in a thread for other short runs, or go to a thread that is there for such. */
+  isForShort({ functionName, isExclusive }: Request): boolean {
+    return !isExclusive && this.#isShort(functionName);
+  }
+
   /** A thread where a short run may wait behind other short ones. */
-  threadBehind({ functionName, isExclusive }: Request): GuestThread | undefined {
-    if (isExclusive || !this.#isShort(functionName)) return undefined;
+  threadBehind(request: Request): GuestThread | undefined {
+    if (!this.isForShort(request)) return undefined;
     let best: GuestThread | undefined;
-    let fewest = INBOX_MAX;
+    let soonestUs = SHORT_RUN_US;
     for (const thread of this.#threads) {
       if (!thread.isReady || thread.isStuck || thread.executions.size > 2 * INBOX_MAX) continue;
-      const { queued, parked, blocked } = thread.load;
-      if (queued >= fewest || parked + blocked > 0 || !this.#areShort(thread)) continue;
+      const { queued, running, parked, blocked } = thread.load;
+      if (queued + running === 0 || queued >= INBOX_MAX || parked + blocked > 0 || !this.#areShort(thread)) continue;
+      const waitUs = this.#waitUs(thread);
+      if (waitUs >= soonestUs) continue;
       best = thread;
-      fewest = queued;
+      soonestUs = waitUs;
     }
     return best;
+  }
+
+  /** A thread for a short run that found none, where no more of them compute than there may. */
+  expressThread(request: Request): GuestThread | undefined {
+    if (!this.isForShort(request)) return undefined;
+    if (this.computing >= this.#workers + EXPRESS_THREADS) return undefined;
+    for (const thread of this.#threads) if (thread.isReady && thread.executions.size === 0) return thread;
+    return undefined;
+  }
+
+  /** How many threads there may be so that a short run which has waited for long finds one; 0 while it may wait on. */
+  expressThreadsMax({ enqueuedMs }: Request, nowMs: number): number {
+    if (nowMs - enqueuedMs < EXPRESS_WAIT_MS || this.computing >= this.#workers + EXPRESS_THREADS) return 0;
+    return this.#workers + SPARE_THREADS_MAX + EXPRESS_THREADS;
   }
 
   /** An execution has ended. @param runUs how long it ran; undefined when it never began. */
@@ -221,6 +247,14 @@ export class Placement {
     execution.thread = undefined;
     this.#homeless.add(execution);
     return true;
+  }
+
+  /** How long what waits and runs there takes. */
+  #waitUs({ executions }: GuestThread): number {
+    let waitUs = 0;
+    for (const { slot, order } of executions)
+      if (slot.state !== SLOT_STATE.done) waitUs += this.#runsUs(order.functionName);
+    return waitUs;
   }
 
   #isShort(functionName: string): boolean {

@@ -263,16 +263,27 @@ export class WorkerPool {
     this.#fillInboxes();
   }
 
-  /** Short runs may wait behind short runs in a thread, so that it need not wait for the next one. */
+  /**
+   * Short runs may wait behind short runs in a thread, so that it need not wait for the next one, and need not wait for
+   * long ones where all threads are at those.
+   */
   #fillInboxes(): void {
+    const placement = this.#placement;
     while (!this.#closed) {
-      const waiting = this.#waiting.first((level) => this.#stock.count > NESTED_LEVELS_MAX - level);
-      const thread = waiting && this.#placement.threadBehind(waiting);
-      if (!waiting || !thread) break;
+      const waiting = this.#waiting.firstOf(
+        (level) => this.#stock.count > NESTED_LEVELS_MAX - level,
+        (one) => placement.isForShort(one),
+      );
+      if (!waiting) break;
+      const thread = placement.threadBehind(waiting) ?? placement.expressThread(waiting);
+      if (!thread) {
+        this.#crew.grow(1, placement.expressThreadsMax(waiting, performance.now()));
+        break;
+      }
       this.#waiting.begin(waiting);
       waiting.start(thread);
     }
-    this.#placement.rebalance();
+    placement.rebalance();
   }
 
   /** A guest that cannot be stopped: its thread has to go. */

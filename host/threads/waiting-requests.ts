@@ -39,6 +39,9 @@ interface Level<Slot> {
   waiting: number;
 }
 
+/** Functions that are asked whether one of theirs suits: there may be thousands in a round. */
+const ASKED_MAX = 16;
+
 const NOTHING = { queued: 0, running: 0 } as const;
 
 export class WaitingRequests<Slot> {
@@ -102,10 +105,22 @@ export class WaitingRequests<Slot> {
 
   /** The one to serve next among the levels that may start. */
   first(mayStart: (level: number) => boolean): Waiting<Slot> | undefined {
+    return this.firstOf(mayStart, () => true);
+  }
+
+  /** The same among those that suit; on a level, the functions whose turn comes soonest are asked alone. */
+  firstOf(
+    mayStart: (level: number) => boolean,
+    suits: (waiting: Waiting<Slot>) => boolean,
+  ): Waiting<Slot> | undefined {
     for (let at = this.#levels.length - 1; at >= 0; at--) {
       const { round } = this.#at(at);
       if (round.size === 0 || !mayStart(at)) continue;
-      return round.first?.waiting.first;
+      let asked = 0;
+      for (const { waiting } of round) {
+        if (waiting.first && suits(waiting.first)) return waiting.first;
+        if (++asked === ASKED_MAX) break;
+      }
     }
     return undefined;
   }
