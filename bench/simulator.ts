@@ -13,6 +13,7 @@ import type { ScenarioInput } from '../simulator/scenario.ts';
 import { TraceBuilder } from '../simulator/traces/builder.ts';
 import { whole } from '../simulator/traces/stored.ts';
 import type { Trace } from '../simulator/traces/trace.ts';
+import { atOnce } from '../simulator/traces/turns.ts';
 
 const requests = Number(process.argv[2] ?? 1_000_000);
 const runs = Number(process.argv[3] ?? 7);
@@ -42,7 +43,7 @@ function poisson({ functions, meanGapUs, meanRunUs }: Load): Trace {
     row.functionIndex = indexes[Math.floor(which.uniform() * functions)] as number;
     builder.add();
   }
-  return whole(builder.finish());
+  return whole(atOnce(builder.finish()));
 }
 
 // 1000 requests a second of 100 ms: about 100 at once, on 125 servers at a load of 0.8.
@@ -116,7 +117,7 @@ function simFaas(seed: number, seconds: number) {
     builder.add();
   }
   const scenario = { platforms: ['functions'], seriesS: seconds / 1_000 } as const;
-  const trace = whole(builder.finish());
+  const trace = whole(atOnce(builder.finish()));
   let replayed: SimulationResult | undefined;
   const perSecond =
     trace.count /

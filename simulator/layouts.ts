@@ -12,6 +12,7 @@ import { Tally } from './tally.ts';
 import { TraceBuilder } from './traces/builder.ts';
 import { whole } from './traces/stored.ts';
 import type { Trace } from './traces/trace.ts';
+import { atOnce } from './traces/turns.ts';
 
 const kept = new Map<PlatformName, readonly [Replay, Tally]>();
 
@@ -23,7 +24,7 @@ function oneRequest(): Trace {
   builder.functionIndex('f');
   builder.row.runUs = 1;
   builder.add();
-  return whole(builder.finish());
+  return whole(atOnce(builder.finish()));
 }
 
 /** Before a replay on this platform begins. */

@@ -41,12 +41,8 @@ function eachStep(
   feed: (piece: ArrivalPiece, from: number, to: number) => boolean,
 ): boolean {
   if (isStream(trace)) {
-    let goesOn = true;
-    trace.emit((piece) => {
-      goesOn = feed(piece, 0, piece.count);
-      return goesOn;
-    });
-    return goesOn;
+    for (const piece of trace.pieces()) if (!feed(piece, 0, piece.count)) return false;
+    return true;
   }
   for (let from = 0; from < trace.count; from += STEP) {
     const to = Math.min(from + STEP, trace.count);

@@ -6,6 +6,7 @@ import { ExternalSort } from '../simulator/traces/external-sort.ts';
 import { piecesOf } from '../simulator/traces/stored-rows.ts';
 import { TempFiles } from '../simulator/traces/temp-files.ts';
 import type { ArrivalPiece } from '../simulator/traces/trace.ts';
+import { atOnce } from '../simulator/traces/turns.ts';
 
 describe('the external sort', () => {
   it('is the stable sort, whatever the rows, the runs and how many are merged at once', () => {
@@ -23,7 +24,7 @@ describe('the external sort', () => {
           for (let from = 0; from < list.length; from += runMax) {
             sort.add(bufferOf(list.slice(from, from + runMax), from), 'x');
           }
-          const rows = sort.finish();
+          const rows = atOnce(sort.finish());
           const got = [] as (number | undefined)[][];
           // Each piece is gone when the next one comes.
           for (const piece of piecesOf(rows)) got.push(...rowsOf(piece));
@@ -40,6 +41,19 @@ describe('the external sort', () => {
         },
       ),
     );
+  });
+
+  it('says how far its merging is, over all its passes', () => {
+    const files = new TempFiles();
+    const sort = new ExternalSort({ files, inMemoryMax: 3 }, [], 2);
+    for (let from = 0; from < 30; from += 3) sort.add(bufferOf([9, 5, 1], from), 'x');
+    // Ten runs, then five, three, two and one; what is over is rewritten as it is.
+    const stages = [...sort.finish()];
+    files.end();
+    expect(new Set(stages.map(({ doing }) => doing))).toEqual(new Set(['sorting']));
+    const shares = stages.map(({ share }) => share);
+    expect(shares).toEqual(shares.toSorted((a, b) => a - b));
+    expect([shares.length, shares[0], shares.at(-1)]).toEqual([40, 1 / 40, 1]);
   });
 });
 

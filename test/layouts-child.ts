@@ -10,6 +10,7 @@ import { simulate } from '../simulator/run.ts';
 import { Tally } from '../simulator/tally.ts';
 import { TraceBuilder } from '../simulator/traces/builder.ts';
 import { whole } from '../simulator/traces/stored.ts';
+import { atOnce } from '../simulator/traces/turns.ts';
 
 const native = (name: string) => new Function('f', `return %${name}(f)`) as (method: unknown) => unknown;
 const prepare = native('PrepareFunctionForOptimization');
@@ -32,7 +33,7 @@ for (let index = 0; index < 2_000; index++) {
   builder.row.runUs = 5_000;
   builder.add();
 }
-const trace = whole(builder.finish());
+const trace = whole(atOnce(builder.finish()));
 
 for (const step of [prepare, optimise, () => undefined]) {
   simulate(trace, { platforms: [platform] });

@@ -4,6 +4,7 @@ import { RandomStream } from '../simulator/kernel/random.ts';
 import { TraceBuilder } from '../simulator/traces/builder.ts';
 import { whole } from '../simulator/traces/stored.ts';
 import type { Trace } from '../simulator/traces/trace.ts';
+import { atOnce } from '../simulator/traces/turns.ts';
 
 export const S = 1_000_000;
 
@@ -32,7 +33,7 @@ export function poisson(seed: number, rate: number, law: Law, requests: number):
     row.runUs = Math.round(LAWS[law].draw(runs) * S);
     builder.add();
   }
-  return whole(builder.finish());
+  return whole(atOnce(builder.finish()));
 }
 
 /** The mean of equal batches of a run in its order; what does not fill the last one is left out. */

@@ -7,6 +7,7 @@ import { simulate } from '../simulator/run.ts';
 import type { ScenarioInput } from '../simulator/scenario.ts';
 import { TraceBuilder } from '../simulator/traces/builder.ts';
 import { whole } from '../simulator/traces/stored.ts';
+import { atOnce } from '../simulator/traces/turns.ts';
 import { LAWS, type Law, poisson, S } from './queue-kit.ts';
 
 interface Run {
@@ -198,7 +199,7 @@ function simFaas(seed: number, seconds: number) {
     maxInstances: 1000,
     seriesS: seconds / 100,
   } as const;
-  const [{ series }] = simulate(whole(builder.finish()), scenario).platforms as [PlatformResult];
+  const [{ series }] = simulate(whole(atOnce(builder.finish())), scenario).platforms as [PlatformResult];
   const sumOf = (values: readonly number[] = []): number =>
     values.slice(10, 100).reduce((sum, value) => sum + value, 0);
   const meanOf = (values: readonly number[] = []): number => sumOf(values) / 90;

@@ -244,6 +244,55 @@ describe('a long trace', () => {
   });
 });
 
+/** What prepares a long trace, with a workload of which it is a part. */
+const STAGES: readonly (readonly [string, string | null, WorkloadOptions])[] = [
+  ['sorting', UNSORTED, CSV_ALL],
+  ['filling', UNSORTED, { ...TIMES, serviceTime: 'constant:1s' }],
+  ['surveying', UNSORTED, CSV_ALL],
+  ['storing', null, { synthetic: MADE_UP, serviceTime: 'constant:1s', transform: 'compress=2' }],
+  ...['scale=2.5', 'compress=7', 'repeat=3', 'slice=10s..', 'filter=function!=f1', `mix=${EXPORT}`].map(
+    (step) => [`transforming by ${step}`, UNSORTED, { ...CSV_ALL, transform: step }] as const,
+  ),
+  ['renumbering functions', UNSORTED, { ...CSV, transform: 'filter=function!=f1' }],
+];
+
+describe('preparing a long trace', () => {
+  it.each(STAGES)('says how far it is: %s', async (stage, file, options) => {
+    const shares: number[] = [];
+    const files = new TempFiles();
+    const onProgress = (doing: string, share: number) => doing === stage && shares.push(share);
+    await openWorkload(file, options, { onProgress }, 100, files);
+    files.end();
+    expect(shares.length).toBeGreaterThan(9);
+    // Those that come twice begin anew.
+    const last = shares.findIndex((share, at) => share > (shares[at + 1] ?? 0));
+    const once = shares.slice(0, last + 1);
+    expect(once).toEqual(once.toSorted((a, b) => a - b));
+    expect(once[0]).toBeLessThan(0.2);
+    expect(once.at(-1)).toBeGreaterThan(stage === 'storing' ? 0.9 : 0.99);
+  });
+
+  it.each(STAGES)('is interrupted by what happens meanwhile: %s', async (stage, file, options) => {
+    const own = mkdtempSync(join(folder, 'stopped-'));
+    const files = new TempFiles(own);
+    const controller = new AbortController();
+    const heard: string[] = [];
+    const onProgress = (doing: string) => {
+      heard.push(doing);
+      // Not at once: only work that gives others a turn gets to know of it.
+      if (doing === stage) setImmediate(() => controller.abort());
+    };
+    const opening = openWorkload(file, options, { signal: controller.signal, onProgress }, 100, files);
+    expect(await refusalOf(opening)).toMatchObject({
+      code: 'interrupted',
+      message: `${stage} was interrupted`,
+    });
+    expect(heard.indexOf(stage)).toBe(heard.length - 1);
+    files.end();
+    expect(readdirSync(own)).toEqual([]);
+  });
+});
+
 const refusalOf = (opening: Promise<unknown>): Promise<CodedError> =>
   opening.then(
     () => Promise.reject(new Error('it was read')),

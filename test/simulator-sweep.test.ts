@@ -1,6 +1,6 @@
 /** Sweeps, goals, and replays on worker threads: the same bytes on any number of them. */
 import { describe, expect, it } from 'vitest';
-import type { CodedError } from '../metering/errors.ts';
+import { CodedError } from '../metering/errors.ts';
 import { replicationSeed } from '../simulator/kernel/random.ts';
 import { sweepTable } from '../simulator/report/sweep-table.ts';
 import { comparisonTable } from '../simulator/report/table.ts';
@@ -247,6 +247,25 @@ describe('threads', () => {
       on(2, (run) => run.stop()),
     );
     await expect(stopped).rejects.toMatchObject({ code: 'interrupted' });
+  });
+
+  it('that are stopped while a trace is read give what they have', async () => {
+    const { of } = await tracesOf();
+    let begun: ParallelRun | null = null;
+    const reading = (replication: number) => {
+      if (replication === 0) return of(0);
+      begun?.stop();
+      throw new CodedError('interrupted', 'reading was interrupted');
+    };
+    const onRun = (run: ParallelRun): void => {
+      begun = run;
+    };
+    const result = await simulateOnThreads(
+      { of: async (replication) => reading(replication) },
+      { platforms: ['vm'], replications: 2 },
+      { version: '1', threads: 1, onRun },
+    );
+    expect([result.complete, result.platforms.map(({ complete }) => complete)]).toEqual([false, [true]]);
   });
 
   it('that are stopped give what they have, marked as partial', async () => {

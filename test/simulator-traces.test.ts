@@ -6,6 +6,7 @@ import type { TraceOptions } from '../simulator/traces/format.ts';
 import { scaledInteger } from '../simulator/traces/number.ts';
 import { readTraceText, TraceIntake } from '../simulator/traces/read.ts';
 import type { Trace } from '../simulator/traces/trace.ts';
+import { atOnce } from '../simulator/traces/turns.ts';
 
 const CSV = { csvTime: 't', csvDuration: 'd' } as const;
 
@@ -61,7 +62,7 @@ describe('any CSV', () => {
           intake.push(new TextEncoder().encode(text.slice(from, end)));
           from = end;
         }
-        expect(rowsOf(intake.finish() as Trace)).toEqual(whole);
+        expect(rowsOf(atOnce(intake.finish()) as Trace)).toEqual(whole);
       }),
     );
   });

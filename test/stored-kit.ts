@@ -25,10 +25,7 @@ export function rowsOfPiece(piece: ArrivalPiece): Rows {
 export function allRows(trace: Replayable): Rows {
   if (!isStream(trace)) return rowsOfPiece(trace);
   const rows: Rows[number][] = [];
-  trace.emit((piece) => {
-    rows.push(...rowsOfPiece(piece));
-    return true;
-  });
+  for (const piece of trace.pieces()) rows.push(...rowsOfPiece(piece));
   return rows;
 }
 

@@ -23,19 +23,27 @@ export function progressText(progress: Progress, tookS: number): string {
   return `simulating: ${Math.floor(share * 100)} %${replays}, ${count(perSecond)} requests/s${left}`;
 }
 
-/** @param tookS since the reading began. */
-function readText(path: string, share: number, tookS: number): string {
-  const left = share > 0 ? `, ${lengthText((tookS * (1 - share)) / share)} left` : '';
-  return `reading ${path}: ${Math.floor(share * 100)} %${left}`;
+/**
+ * @param doing what has to be done before the run, for example `reading x.csv`.
+ * @param share of it that is done, 0 to 1.
+ * @param tookS since that was first heard of.
+ */
+export function preparationText(doing: string, share: number, tookS: number): string {
+  const left = share > 0 && tookS > 0 ? `, ${lengthText((tookS * (1 - share)) / share)} left` : '';
+  return `${doing}: ${Math.floor(share * 100)} %${left}`;
 }
 
-/** Reading comes first, then the run. */
+/** Reading, sorting and what else prepares a trace comes first, then the run. */
 export class RunProgress {
   readonly #output: Output;
   readonly #isShown: boolean;
   readonly #pauseMs: number;
   #startedMs = performance.now();
   #shownMs = this.#startedMs + FIRST_MS;
+  /** What prepares the trace now, how far it is, and since when. */
+  #doing = '';
+  #doingShare = 0;
+  #doingSinceMs = this.#startedMs;
   #run: ParallelRun | null = null;
   #timer: NodeJS.Timeout | null = null;
 
@@ -46,12 +54,15 @@ export class RunProgress {
     this.#pauseMs = output.isTerminal ? EVERY_MS.terminal : EVERY_MS.elsewhere;
   }
 
-  /** So much of a file has been read. */
-  read(path: string, share: number): void {
+  /** So much is done of what prepares the trace. */
+  prepare(doing: string, share: number): void {
     const nowMs = performance.now();
+    if (doing !== this.#doing || share < this.#doingShare) this.#doingSinceMs = nowMs;
+    this.#doing = doing;
+    this.#doingShare = share;
     if (!this.#isShown || nowMs < this.#shownMs) return;
     this.#shownMs = nowMs + this.#pauseMs;
-    this.#output.progressNow(readText(path, share, this.tookS));
+    this.#output.progressNow(preparationText(doing, share, (nowMs - this.#doingSinceMs) / 1_000));
   }
 
   begin(run: ParallelRun): void {
@@ -66,7 +77,7 @@ export class RunProgress {
     this.#timer = setTimeout(() => this.#show(), this.#pauseMs);
   }
 
-  /** Since the reading, or the run, began. */
+  /** Since the preparation, or the run, began. */
   get tookS(): number {
     return (performance.now() - this.#startedMs) / 1_000;
   }

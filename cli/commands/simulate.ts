@@ -10,11 +10,11 @@ import type { SweepInput } from '../../simulator/sweep/axes.ts';
 import { sweep } from '../../simulator/sweep/sweep.ts';
 import type { ParallelRun, Traces } from '../../simulator/threads/parallel-run.ts';
 import { simulateOnThreads } from '../../simulator/threads/simulate.ts';
-import type { ReadControl } from '../../simulator/traces/file.ts';
 import { openWorkload, type WorkloadOptions } from '../../simulator/traces/load.ts';
 import { SEED_DEFAULT } from '../../simulator/traces/read.ts';
 import { TempFiles } from '../../simulator/traces/temp-files.ts';
 import type { Replayable } from '../../simulator/traces/trace.ts';
+import type { ReadControl } from '../../simulator/traces/turns.ts';
 import { INTERRUPTED_EXIT_CODE, Interrupt } from '../interrupt.ts';
 import type { Output } from '../output.ts';
 import { loadPriceBook } from '../price-books.ts';
@@ -143,7 +143,7 @@ const withText = <T>(result: T, tableOf: (result: T) => string): [T, () => strin
 
 async function run(job: Job, options: RunOptions, output: Output, interrupt: Interrupt): Promise<void> {
   const progress = new RunProgress(output, output.isTerminal || options.progress === true);
-  const onRead = (path: string, share: number): void => progress.read(path, share);
+  const onProgress = (doing: string, share: number): void => progress.prepare(doing, share);
   const temporary = new Map<number, TempFiles>();
   const onRun = (begun: ParallelRun): void => {
     progress.begin(begun);
@@ -152,7 +152,7 @@ async function run(job: Job, options: RunOptions, output: Output, interrupt: Int
   };
   const how = { version: EBB_VERSION, threads: job.threads, onRun };
   try {
-    const traces = await tracesOf(job, { signal: interrupt.signal, onRead }, temporary);
+    const traces = await tracesOf(job, { signal: interrupt.signal, onProgress }, temporary);
     const isSweep = Object.keys(job.sweep).length > 0 || job.require.length > 0;
     const [result, table] = isSweep
       ? withText(await sweep(traces, job.scenario, job, how), sweepTable)

@@ -133,7 +133,9 @@ export class ParallelRun {
       thread.trace = trace;
       this.#post(thread, { kind: 'task', planned, seed });
     } catch (thrown) {
-      this.#fail(thrown);
+      // What keeps a trace from being read after a stop is the stop: what is done so far is the result.
+      if (this.#isStopped) this.#rest(thread);
+      else this.#fail(thrown);
     }
   }
 

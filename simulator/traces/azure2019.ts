@@ -14,6 +14,7 @@ import { PercentileCurve } from './percentile-curve.ts';
 import { AppFunctionNames } from './short-names.ts';
 import { Spreader } from './spread.ts';
 import type { ArrivalPiece, OptionalColumn, ReadTrace } from './trace.ts';
+import type { Work } from './turns.ts';
 
 const NAMES = ['HashOwner', 'HashApp', 'HashFunction', 'Trigger'] as const;
 const MEMORY_COLUMNS: readonly OptionalColumn[] = ['memoryBytesPeak', 'memoryBytesLimit'];
@@ -107,7 +108,7 @@ class Azure2019 implements LineReader {
     });
   }
 
-  finish(): ReadTrace {
+  finish(): Work<ReadTrace> {
     this.#source.badRows.guard(() => this.#rows.finish());
     return this.#builder.finish({
       nameOf: this.#names.shortener(),

@@ -21,6 +21,7 @@ import {
   type StoredTrace,
   type TraceAbout,
 } from './trace.ts';
+import type { Work } from './turns.ts';
 
 /** Most arrivals of a trace in memory: 2^26 of them take 1.5 GB in their columns alone. */
 export const ARRIVALS_MAX = 2 ** 26;
@@ -150,7 +151,7 @@ export class TraceBuilder {
   }
 
   /** @throws CodedError `trace-empty`; `file-unwritable` */
-  finish({ nameOf = (name) => name, refinement }: Finishing = {}): ReadTrace {
+  *finish({ nameOf = (name) => name, refinement }: Finishing = {}): Work<ReadTrace> {
     const sort = this.#sort;
     const spilling = this.#spilling;
     if (sort === null && this.#buffer.count === 0) throw emptyTrace(this.#name, this.skippedRejected);
@@ -168,7 +169,7 @@ export class TraceBuilder {
     };
     if (sort === null || spilling === null) return { ...about, ...wholeOf(this.#buffer, refined) };
     this.#spill();
-    return refinedStore(storedTrace(about, sort.finish()), refined, spilling);
+    return yield* refinedStore(storedTrace(about, yield* sort.finish()), refined, spilling);
   }
 }
 
@@ -209,12 +210,16 @@ function moveTimes({ arrivedAtUs, count }: ArrivalPiece, byUs: number): void {
 }
 
 /** The same of a trace in a file. */
-function refinedStore(trace: StoredTrace, refined: Refinement | null, { files }: Spilling): StoredTrace {
+function* refinedStore(
+  trace: StoredTrace,
+  refined: Refinement | null,
+  { files }: Spilling,
+): Work<StoredTrace> {
   const fromUs = startOf(trace.rows.firstUs);
   if (fromUs === 0 && refined === null) return trace;
   const { rows, ...about } = trace;
   const columns = rows.columns.filter((key) => !refined?.without.includes(key));
-  const changed = rewritten(rows, columns, files, (piece) => {
+  const changed = yield* rewritten(rows, columns, files, 'filling', (piece) => {
     moveTimes(piece, fromUs);
     refined?.refine(piece);
   });

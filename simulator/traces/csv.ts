@@ -4,6 +4,7 @@ import { didYouMean } from '../../metering/nearest.ts';
 import { type Place, rowFault, shown } from './fault.ts';
 import type { CompanionReader, LineReader, TraceSource } from './format.ts';
 import type { ReadTrace } from './trace.ts';
+import type { Work } from './turns.ts';
 
 /** The fields of one row, or null when a quote is still open at its end. */
 export function splitRow(text: string, place: Place): string[] | null {
@@ -129,7 +130,7 @@ export function csvReader<Column extends string>(
   source: TraceSource,
   wanted: readonly Column[],
   onRow: (field: FieldOf<Column>, place: Place) => void,
-  finish: () => ReadTrace,
+  finish: () => Work<ReadTrace>,
 ): LineReader {
   const { file, firstLine, line: headerLine, badRows } = source;
   const columns = headerColumns(firstLine);

@@ -7,6 +7,7 @@ import { timeOrder } from './order.ts';
 import { type Block, RowReader, RowWriter, type StoredRows } from './stored-rows.ts';
 import type { Spilling } from './temp-files.ts';
 import type { ArrivalPiece, OptionalColumn } from './trace.ts';
+import type { Work } from './turns.ts';
 
 /** Runs that are merged at once: their blocks take 75 MB where a trace says all that one can say. */
 const FAN_IN = 64;
@@ -47,20 +48,33 @@ function earliest(heads: readonly Head[], other = -1): number {
   return best;
 }
 
-/** Runs of equal times come in the order of the runs. */
-function merge(runs: readonly StoredRows[], writer: RowWriter): StoredRows {
-  const heads = runs.map((rows) => new Head(rows));
-  for (let at = earliest(heads); at >= 0; at = earliest(heads)) {
+/** Writes the next rows, one block at most; those of equal times come in the order of the runs. @returns how many. */
+function mergeBlock(heads: readonly Head[], writer: RowWriter): number {
+  const rowsMax = writer.blockRows;
+  let rows = 0;
+  for (let at = earliest(heads); at >= 0 && rows < rowsMax; at = earliest(heads)) {
     const head = heads[at] as Head;
     const rival = earliest(heads, at);
     const untilUs = heads[rival]?.timeUs ?? Number.POSITIVE_INFINITY;
     // Runs of a trace that is nearly in order hardly overlap: most of one is taken before another is looked at.
-    while (head.piece !== null && (head.timeUs < untilUs || (head.timeUs === untilUs && at < rival))) {
+    while (
+      rows < rowsMax &&
+      head.piece !== null &&
+      (head.timeUs < untilUs || (head.timeUs === untilUs && at < rival))
+    ) {
       writer.put(head.piece, head.place);
       head.advance();
+      rows++;
     }
   }
-  return writer.finish();
+  return rows;
+}
+
+/** How often each row is written until one of so many runs is left. */
+function passesOf(runs: number, fanIn: number): number {
+  let passes = 0;
+  for (let left = runs; left > 1; left = Math.ceil(left / fanIn)) passes++;
+  return passes;
 }
 
 export class ExternalSort {
@@ -110,14 +124,21 @@ export class ExternalSort {
   }
 
   /** All of them in order. */
-  finish(): StoredRows {
+  *finish(): Work<StoredRows> {
     let runs = this.#runs;
+    const toWrite = this.#count * passesOf(runs.length, this.#fanIn);
+    let written = 0;
     while (runs.length > 1) {
       const [{ fd }] = runs as [StoredRows];
       const writer = this.#newWriter();
       const merged: StoredRows[] = [];
       for (let at = 0; at < runs.length; at += this.#fanIn) {
-        merged.push(merge(runs.slice(at, at + this.#fanIn), writer));
+        const heads = runs.slice(at, at + this.#fanIn).map((rows) => new Head(rows));
+        for (let rows = mergeBlock(heads, writer); rows > 0; rows = mergeBlock(heads, writer)) {
+          written += rows;
+          yield { doing: 'sorting', share: written / toWrite };
+        }
+        merged.push(writer.finish());
       }
       this.#spilling.files.close(fd);
       runs = merged;

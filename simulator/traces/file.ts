@@ -16,14 +16,9 @@ import { whole } from './stored.ts';
 import type { Spilling } from './temp-files.ts';
 import type { ReadTrace, Trace } from './trace.ts';
 import { applySteps, mixedPaths, parseSteps, type Step, stepsAfterReading } from './transform.ts';
+import { inTurns, interruptedWhile, type ReadControl } from './turns.ts';
 
 const CHUNK_BYTES = 1_048_576;
-
-export interface ReadControl {
-  readonly signal?: AbortSignal | undefined;
-  /** Hears which share of a file has been read, 0 to 1, piece after piece. */
-  readonly onRead?: ((path: string, share: number) => void) | undefined;
-}
 
 function unreadable(path: string, thrown: unknown): CodedError {
   if (thrown instanceof CodedError) return thrown;
@@ -35,15 +30,16 @@ function unreadable(path: string, thrown: unknown): CodedError {
 
 /** Hands a file's bytes on, unpacked if it is compressed. */
 async function feed(path: string, take: (chunk: Uint8Array) => void, control: ReadControl): Promise<void> {
-  const { signal, onRead } = control;
+  const { signal, onProgress } = control;
+  const doing = `reading ${path}`;
   try {
     const { size } = await stat(path);
     const stream = createReadStream(path, { highWaterMark: CHUNK_BYTES });
     for await (const chunk of decompressed(path, stream)) {
-      if (signal?.aborted) throw new CodedError('interrupted', `reading ${path} was interrupted`);
+      if (signal?.aborted) throw interruptedWhile(doing);
       take(chunk);
       // What is no plain file, a pipe for example, has no size.
-      if (size > 0) onRead?.(path, Math.min(1, stream.bytesRead / size));
+      if (size > 0) onProgress?.(doing, Math.min(1, stream.bytesRead / size));
     }
   } catch (thrown) {
     throw unreadable(path, thrown);
@@ -104,7 +100,7 @@ async function readOne(
   const intake = new TraceIntake(path, options, rules);
   await feed(path, (chunk) => intake.push(chunk), control);
   await feedCompanions(intake, control);
-  return intake.finish();
+  return inTurns(intake.finish(), control);
 }
 
 /** Applies a trace's transformations, reading the files that are mixed in. */
@@ -123,13 +119,8 @@ export async function transformTrace(
     const rules = { serviceTime, mayIdle: true, spilling };
     if (!mixes.has(path)) mixes.set(path, await readOne(path, own, rules, control));
   }
-  return applySteps(
-    trace,
-    steps,
-    options.seed ?? SEED_DEFAULT,
-    (path) => mixes.get(path) as ReadTrace,
-    spilling,
-  );
+  const mixOf = (path: string): ReadTrace => mixes.get(path) as ReadTrace;
+  return inTurns(applySteps(trace, steps, options.seed ?? SEED_DEFAULT, mixOf, spilling), control);
 }
 
 /**

@@ -8,7 +8,7 @@ import { RandomStream } from '../kernel/random.ts';
 import { sharedFloats } from '../kernel/shared-memory.ts';
 import type { ServiceTime } from './service-time.ts';
 import { rewritten } from './stored.ts';
-import { piecesOf } from './stored-rows.ts';
+import { visited } from './stored-rows.ts';
 import type { Spilling, TempFiles } from './temp-files.ts';
 import {
   type ArrivalPiece,
@@ -18,6 +18,7 @@ import {
   type StoredTrace,
   type Trace,
 } from './trace.ts';
+import type { Work } from './turns.ts';
 
 export interface FillRules {
   readonly seed: number;
@@ -114,8 +115,10 @@ function fillPiece({ count, runUs, columns }: ArrivalPiece, { drawRun, limitByte
 }
 
 /** @throws CodedError `usage`, naming the option that would help, or one that has nothing to fill. */
-export function fillTrace(trace: ReadTrace, rules: FillRules, spilling: Spilling | null): ReadTrace {
-  return isStored(trace) ? fillStored(trace, rules, (spilling as Spilling).files) : fillWhole(trace, rules);
+export function* fillTrace(trace: ReadTrace, rules: FillRules, spilling: Spilling | null): Work<ReadTrace> {
+  return isStored(trace)
+    ? yield* fillStored(trace, rules, (spilling as Spilling).files)
+    : fillWhole(trace, rules);
 }
 
 function fillWhole(trace: Trace, rules: FillRules): Trace {
@@ -132,19 +135,19 @@ function fillWhole(trace: Trace, rules: FillRules): Trace {
   return filled;
 }
 
-function fillStored(trace: StoredTrace, rules: FillRules, files: TempFiles): StoredTrace {
+function* fillStored(trace: StoredTrace, rules: FillRules, files: TempFiles): Work<StoredTrace> {
   const { rows } = trace;
   const unknown = { runs: 0, limits: 0 };
-  for (const { count, runUs, columns } of piecesOf(rows)) {
+  yield* visited([rows], 'surveying', ({ count, runUs, columns }) => {
     unknown.runs += unknownIn(runUs, count);
     unknown.limits += unknownIn(columns.memoryBytesLimit, count);
-  }
+  });
   const isLimitKnown = rows.columns.includes('memoryBytesLimit');
   const plan = planOf(trace, unknown, isLimitKnown, rules);
   if (plan.said.length === 0) return trace;
   const isNew = plan.limitBytes !== null && !isLimitKnown;
   const columns: readonly OptionalColumn[] = isNew ? [...rows.columns, 'memoryBytesLimit'] : rows.columns;
-  const filled = rewritten(rows, columns, files, (piece) => fillPiece(piece, plan));
+  const filled = yield* rewritten(rows, columns, files, 'filling', (piece) => fillPiece(piece, plan));
   return { ...trace, rows: filled, filled: [...trace.filled, ...plan.said] };
 }
 

@@ -5,6 +5,7 @@ import type { FunctionNaming } from './function-name.ts';
 import type { Spread } from './spread.ts';
 import type { DurationUnit, TimeUnit } from './time.ts';
 import type { OptionalColumn, ReadTrace } from './trace.ts';
+import type { Work } from './turns.ts';
 
 export const TRACE_FORMATS = [
   'ebb',
@@ -93,7 +94,7 @@ export interface CompanionReader {
 }
 
 interface Finishing {
-  finish(): ReadTrace;
+  finish(): Work<ReadTrace>;
   /** Takes a companion file's lines, the header included, after the trace's own and before `finish`. */
   companion?(which: Companion, file: string): CompanionReader;
 }

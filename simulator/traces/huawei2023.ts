@@ -8,6 +8,7 @@ import type { Companion, CompanionReader, LineReader, TraceFormat, TraceSource }
 import { Spreader } from './spread.ts';
 import { durationUs, timeUs } from './time.ts';
 import type { ArrivalPiece, ReadTrace } from './trace.ts';
+import type { Work } from './turns.ts';
 
 const US_PER_MINUTE = 60_000_000;
 const US_PER_S = 1_000_000;
@@ -93,7 +94,7 @@ class Huawei2023 implements LineReader {
     });
   }
 
-  finish(): ReadTrace {
+  finish(): Work<ReadTrace> {
     this.#source.badRows.guard(() => this.#rows.finish());
     const delays = this.#delays;
     if (delays === null) return this.#builder.finish();

@@ -3,12 +3,13 @@ import type { Place } from './fault.ts';
 import type { ByteReader, LineReader, TraceSource } from './format.ts';
 import { JsonElements, type JsonObject, parseObject } from './json-elements.ts';
 import type { ReadTrace } from './trace.ts';
+import type { Work } from './turns.ts';
 
 /** @param onObject also hears the key of the array that the object is in. */
 export function jsonArrayReader(
   { file, badRows, line: firstLine }: TraceSource,
   onObject: (object: JsonObject, place: Place, key: string) => void,
-  finish: () => ReadTrace,
+  finish: () => Work<ReadTrace>,
 ): ByteReader {
   const elements = new JsonElements(file, firstLine, (text, key, place) =>
     badRows.guard(() => onObject(parseObject(text, place), place, key)),
@@ -25,7 +26,7 @@ export function jsonArrayReader(
 export function jsonLinesReader(
   { file }: TraceSource,
   onObject: (object: JsonObject, place: Place) => void,
-  finish: () => ReadTrace,
+  finish: () => Work<ReadTrace>,
 ): LineReader {
   return {
     line(text, line) {

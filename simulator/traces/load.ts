@@ -1,6 +1,6 @@
 /** One way to a workload, whatever it comes from: a trace in a file, or one that is made up. */
 import { CodedError } from '../../metering/errors.ts';
-import { openTraceFile, type ReadControl, readServiceTime, transformTrace } from './file.ts';
+import { openTraceFile, readServiceTime, transformTrace } from './file.ts';
 import type { TraceOptions } from './format.ts';
 import { checkOptions } from './options.ts';
 import { SEED_DEFAULT } from './read.ts';
@@ -9,6 +9,7 @@ import { stored, streamOf, surveyed } from './stored.ts';
 import type { Spilling, TempFiles } from './temp-files.ts';
 import { isStored, type ReadTrace, type Replayable, type Trace } from './trace.ts';
 import { parseSteps } from './transform.ts';
+import { inTurns, type ReadControl } from './turns.ts';
 import { parseWorkload } from './workload.ts';
 import { inMemory, workloadStream } from './workload-stream.ts';
 
@@ -45,8 +46,8 @@ export async function loadWorkload(
 }
 
 /** Where a replay and its threads find it. */
-const replayable = (trace: ReadTrace): Replayable =>
-  isStored(trace) ? streamOf(surveyed(trace)) : sharedTrace(trace);
+const replayable = async (trace: ReadTrace, control: ReadControl): Promise<Replayable> =>
+  isStored(trace) ? streamOf(await inTurns(surveyed(trace), control)) : sharedTrace(trace);
 
 /** The stream of a made-up workload, however short. @throws CodedError as `openWorkload`. */
 export const openStream = (options: WorkloadOptions): Promise<Replayable> =>
@@ -68,7 +69,7 @@ export async function openWorkload(
 ): Promise<Replayable> {
   const spilling: Spilling | null = files === null ? null : { files, inMemoryMax };
   if (file !== null && synthetic === undefined) {
-    return replayable(await openTraceFile(file, options, control, spilling));
+    return replayable(await openTraceFile(file, options, control, spilling), control);
   }
   if (file !== null || synthetic === undefined) {
     const got = file === null ? 'neither' : 'both';
@@ -86,7 +87,8 @@ export async function openWorkload(
   const steps = parseSteps(options.transform);
   const isLong = stream.expected > inMemoryMax;
   if (steps.length === 0) return isLong ? stream : inMemory(stream);
-  const trace = isLong && spilling !== null ? stored(stream, spilling) : inMemory(stream);
+  const trace =
+    isLong && spilling !== null ? await inTurns(stored(stream, spilling), control) : inMemory(stream);
   const rules = { serviceTime: serviceTime ?? undefined, spilling };
-  return replayable(await transformTrace(trace, steps, options, rules, control));
+  return replayable(await transformTrace(trace, steps, options, rules, control), control);
 }

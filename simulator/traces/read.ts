@@ -26,6 +26,7 @@ import { whole } from './stored.ts';
 import type { Spilling } from './temp-files.ts';
 import { emptyTrace, type ReadTrace, type Trace } from './trace.ts';
 import { applySteps, leadingShare, parseSteps, type Step, stepsAfterReading } from './transform.ts';
+import { atOnce, type Work } from './turns.ts';
 
 export const SEED_DEFAULT = 1;
 
@@ -133,13 +134,13 @@ export class TraceIntake {
   }
 
   /** @throws CodedError as `push`, and `trace-empty`. */
-  finish(): ReadTrace {
+  *finish(): Work<ReadTrace> {
     if (this.#push === null) this.#start(true);
     if (this.#reader === null) throw emptyTrace(this.#file, 0);
     this.#lines?.finish();
-    const trace = this.#reader.finish();
+    const trace = yield* this.#reader.finish();
     const { count: skippedBad, messages: badRows } = this.#badRows;
-    return fillTrace(
+    return yield* fillTrace(
       { ...trace, skippedBad, badRows, transformed: this.#saidThinning(trace) },
       {
         seed: this.#seed,
@@ -250,5 +251,6 @@ export function readTraceText(text: string, file: string, options: TraceOptions 
   const mixOf = (path: string): Trace => {
     throw rowFault({ file, line: 1 }, null, 'no mix for a trace in memory', shown(path));
   };
-  return whole(applySteps(intake.finish(), steps, options.seed ?? SEED_DEFAULT, mixOf, null));
+  const trace = atOnce(intake.finish());
+  return whole(atOnce(applySteps(trace, steps, options.seed ?? SEED_DEFAULT, mixOf, null)));
 }

@@ -6,6 +6,7 @@ import { readSync } from 'node:fs';
 import { CodedError } from '../../metering/errors.ts';
 import type { TempFiles } from './temp-files.ts';
 import type { ArrivalPiece, OptionalColumn } from './trace.ts';
+import type { Work } from './turns.ts';
 
 /** Arrivals in a block, and so in a piece: its arrays stay in the second-level cache. */
 const BLOCK_ROWS = 8192;
@@ -50,9 +51,10 @@ export class Block implements ArrivalPiece {
 }
 
 export class RowWriter {
+  /** Rows in a block. */
+  readonly blockRows: number;
   readonly #files: TempFiles;
   readonly #columns: readonly OptionalColumn[];
-  readonly #blockRows: number;
   readonly #block: Block;
   readonly #fd: number;
   /** Of the rows that are written now. */
@@ -66,8 +68,8 @@ export class RowWriter {
   constructor(files: TempFiles, columns: readonly OptionalColumn[], rowsMax: number) {
     this.#files = files;
     this.#columns = columns;
-    this.#blockRows = Math.min(BLOCK_ROWS, rowsMax);
-    this.#block = new Block(columns, this.#blockRows);
+    this.blockRows = Math.min(BLOCK_ROWS, rowsMax);
+    this.#block = new Block(columns, this.blockRows);
     this.#fd = files.create();
   }
 
@@ -81,7 +83,7 @@ export class RowWriter {
     for (const key of this.#columns) {
       (block.columns[key] as Float64Array)[at] = piece.columns[key]?.[place] ?? Number.NaN;
     }
-    if (block.count === this.#blockRows) this.#flush();
+    if (block.count === this.blockRows) this.#flush();
   }
 
   #flush(): void {
@@ -100,7 +102,7 @@ export class RowWriter {
     const rows = {
       ...{ fd: this.#fd, offset: this.#offset, count: this.#count },
       ...{ firstUs: this.#firstUs, lastUs: this.#lastUs },
-      ...{ blockRows: this.#blockRows, columns: this.#columns },
+      ...{ blockRows: this.blockRows, columns: this.#columns },
     };
     this.#offset = this.#position;
     this.#count = 0;
@@ -150,4 +152,25 @@ export class RowReader {
 export function* piecesOf(rows: StoredRows): Generator<Block> {
   const reader = new RowReader(rows);
   for (let piece = reader.next(); piece !== null; piece = reader.next()) yield piece;
+}
+
+/**
+ * Shows all rows of one part after the other, piece after piece, with a turn after each piece.
+ * @param doing what that is, as progress says it.
+ * @param visit also hears which part it is, from 0.
+ */
+export function* visited(
+  parts: readonly StoredRows[],
+  doing: string,
+  visit: (piece: Block, part: number) => void,
+): Work<void> {
+  const total = parts.reduce((sum, { count }) => sum + count, 0);
+  let seen = 0;
+  for (const [part, rows] of parts.entries()) {
+    for (const piece of piecesOf(rows)) {
+      visit(piece, part);
+      seen += piece.count;
+      yield { doing, share: seen / total };
+    }
+  }
 }

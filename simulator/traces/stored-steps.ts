@@ -7,7 +7,7 @@ import { RandomStream } from '../kernel/random.ts';
 import { ArrivalBuffer } from './arrival-buffer.ts';
 import { ExternalSort, STORED_MAX } from './external-sort.ts';
 import { rewritten, storedTrace } from './stored.ts';
-import { piecesOf, RowReader, type StoredRows } from './stored-rows.ts';
+import { piecesOf, RowReader, type StoredRows, visited } from './stored-rows.ts';
 import type { Spilling } from './temp-files.ts';
 import {
   type ArrivalPiece,
@@ -18,6 +18,7 @@ import {
 } from './trace.ts';
 import type { Step } from './transform.ts';
 import { mixedAbout, periodOf } from './transform-steps.ts';
+import type { Work } from './turns.ts';
 
 export interface StepRules {
   readonly seed: number;
@@ -26,6 +27,9 @@ export interface StepRules {
   readonly other: StoredTrace | null;
   readonly spilling: Spilling;
 }
+
+/** As progress says it. */
+const doingOf = (text: string): string => `transforming by ${text}`;
 
 /** How far the names of what is mixed in stand behind. */
 interface Shift {
@@ -73,29 +77,30 @@ class Collector {
     this.#buffer.count = 0;
   }
 
-  finish(): StoredTrace {
+  *finish(): Work<StoredTrace> {
     if (this.#buffer.count > 0) this.#spill();
-    const rows = this.#sort.finish();
+    const rows = yield* this.#sort.finish();
     if (rows.lastUs > TIME_US_MAX) {
       throw new CodedError(
         'usage',
         `${this.#about.name}: expected arrivals up to the year 2112 after transformation, got later ones`,
       );
     }
-    return this.#withOwnFunctions(storedTrace(this.#about, rows));
+    return yield* this.#withOwnFunctions(storedTrace(this.#about, rows));
   }
 
   /** Leaves out the names of functions that have no request any more. */
-  #withOwnFunctions(trace: StoredTrace): StoredTrace {
+  *#withOwnFunctions(trace: StoredTrace): Work<StoredTrace> {
     const used = this.#isUsed;
     if (used.every((is) => is === 1)) return trace;
     const numbers = new Uint32Array(used.length);
     for (let index = 0, next = 0; index < used.length; index++)
       if (used[index] === 1) numbers[index] = next++;
-    const rows = rewritten(
+    const rows = yield* rewritten(
       trace.rows,
       trace.rows.columns,
       this.#spilling.files,
+      'renumbering functions',
       ({ functionIndex, count }) => {
         for (let at = 0; at < count; at++) functionIndex[at] = numbers[functionIndex[at] as number] as number;
       },
@@ -129,11 +134,19 @@ class LaterTimes {
   }
 }
 
-function scaled({ rows }: StoredTrace, factor: number, { seed, purpose }: StepRules, to: Collector): void {
+function* scaled(
+  { rows }: StoredTrace,
+  { factor, text }: Step & { readonly factor: number },
+  { seed, purpose }: StepRules,
+  to: Collector,
+): Work<void> {
   const counts = new RandomStream(seed, `${purpose}, counts`);
   const jitter = new RandomStream(seed, `${purpose}, jitter`);
   const later = new LaterTimes(rows);
   const whole = Math.floor(factor);
+  const doing = doingOf(text);
+  let seen = 0;
+  let sinceTurn = 0;
   for (const piece of piecesOf(rows)) {
     for (let at = 0; at < piece.count; at++) {
       const copies = whole + (counts.uniform() < factor - whole ? 1 : 0);
@@ -143,48 +156,57 @@ function scaled({ rows }: StoredTrace, factor: number, { seed, purpose }: StepRu
       for (let copy = 1; copy < copies; copy++) {
         to.add(piece, at, atUs + Math.floor(jitter.uniform() * gapUs));
       }
+      seen++;
+      sinceTurn += 1 + copies;
+      if (sinceTurn >= rows.blockRows) {
+        sinceTurn = 0;
+        yield { doing, share: seen / rows.count };
+      }
     }
   }
 }
 
-function repeated(trace: StoredTrace, times: number, periodUs: number | null, to: Collector): void {
-  const { rows, count } = trace;
-  const span = rows.lastUs - rows.firstUs;
-  const period = periodOf(span, count, periodUs);
-  for (let round = 0; round < times; round++) {
-    for (const piece of piecesOf(rows)) {
-      for (let at = 0; at < piece.count; at++)
-        to.add(piece, at, (piece.arrivedAtUs[at] as number) + round * period);
-    }
-  }
+function repeated(
+  { rows, count }: StoredTrace,
+  { times, periodUs, text }: Step & { readonly kind: 'repeat' },
+  to: Collector,
+): Work<void> {
+  const period = periodOf(rows.lastUs - rows.firstUs, count, periodUs);
+  const rounds = Array<StoredRows>(times).fill(rows);
+  return visited(rounds, doingOf(text), (piece, round) => {
+    for (let at = 0; at < piece.count; at++)
+      to.add(piece, at, (piece.arrivedAtUs[at] as number) + round * period);
+  });
 }
 
 /** Those that are kept, each at the time that it then has. */
 function kept(
   { rows }: StoredTrace,
+  { text }: Step,
   to: Collector,
   isKept: (piece: ArrivalPiece, at: number) => boolean,
   timeOf: (atUs: number) => number = (atUs) => atUs,
-): void {
-  for (const piece of piecesOf(rows)) {
+): Work<void> {
+  return visited([rows], doingOf(text), (piece) => {
     for (let at = 0; at < piece.count; at++)
       if (isKept(piece, at)) to.add(piece, at, timeOf(piece.arrivedAtUs[at] as number));
-  }
+  });
 }
 
-function mixed(trace: StoredTrace, other: StoredTrace, spilling: Spilling): StoredTrace {
+function* mixed(trace: StoredTrace, { text }: Step, rules: StepRules): Work<StoredTrace> {
+  const { spilling } = rules;
+  const other = rules.other as StoredTrace;
   const both = OPTIONAL_COLUMNS.filter(
     (key) => trace.rows.columns.includes(key) && other.rows.columns.includes(key),
   );
   const to = new Collector(mixedAbout(trace, other, trace.rows.columns, other.rows.columns), both, spilling);
-  const shift = { functions: trace.functionNames.length, versions: trace.versions.length };
-  const byUs = trace.rows.firstUs - other.rows.firstUs;
-  kept(trace, to, () => true);
-  for (const piece of piecesOf(other.rows)) {
+  const shifts = [NO_SHIFT, { functions: trace.functionNames.length, versions: trace.versions.length }];
+  const byUs = [0, trace.rows.firstUs - other.rows.firstUs] as const;
+  yield* visited([trace.rows, other.rows], doingOf(text), (piece, part) => {
     for (let at = 0; at < piece.count; at++)
-      to.add(piece, at, (piece.arrivedAtUs[at] as number) + byUs, shift);
-  }
-  return to.finish();
+      to.add(piece, at, (piece.arrivedAtUs[at] as number) + (byUs[part] as number), shifts[part]);
+  });
+  return yield* to.finish();
 }
 
 function checkSize({ name }: StoredTrace, count: number): void {
@@ -200,19 +222,20 @@ function checkSize({ name }: StoredTrace, count: number): void {
  * The trace that a step makes of another, in a file of its own.
  * @throws CodedError `trace-too-large`, `usage` for arrivals or a period that cannot be; `file-unwritable`.
  */
-export function storedStep(trace: StoredTrace, step: Step, rules: StepRules): StoredTrace {
+export function* storedStep(trace: StoredTrace, step: Step, rules: StepRules): Work<StoredTrace> {
   const { rows, count } = trace;
   const { firstUs } = rows;
-  if (step.kind === 'mix') return mixed(trace, rules.other as StoredTrace, rules.spilling);
+  if (step.kind === 'mix') return yield* mixed(trace, step, rules);
   const to = new Collector(trace, rows.columns, rules.spilling);
   switch (step.kind) {
     case 'scale':
       checkSize(trace, Math.ceil(count * step.factor));
-      scaled(trace, step.factor, rules, to);
+      yield* scaled(trace, step, rules, to);
       break;
     case 'compress':
-      kept(
+      yield* kept(
         trace,
+        step,
         to,
         () => true,
         (atUs) => firstUs + Math.round((atUs - firstUs) / step.factor),
@@ -220,21 +243,21 @@ export function storedStep(trace: StoredTrace, step: Step, rules: StepRules): St
       break;
     case 'repeat':
       checkSize(trace, count * step.times);
-      repeated(trace, step.times, step.periodUs, to);
+      yield* repeated(trace, step, to);
       break;
     case 'slice':
-      kept(trace, to, ({ arrivedAtUs }, at) => {
+      yield* kept(trace, step, to, ({ arrivedAtUs }, at) => {
         const since = (arrivedAtUs[at] as number) - firstUs;
         return since >= step.fromUs && since < step.toUs;
       });
       break;
     case 'filter': {
       const isKept = trace.functionNames.map(step.keeps);
-      kept(trace, to, ({ functionIndex }, at) => isKept[functionIndex[at] as number] === true);
+      yield* kept(trace, step, to, ({ functionIndex }, at) => isKept[functionIndex[at] as number] === true);
       break;
     }
     default:
       return step satisfies never;
   }
-  return to.finish();
+  return yield* to.finish();
 }

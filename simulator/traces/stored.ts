@@ -1,6 +1,6 @@
 /** Traces that lie in temporary files: how one comes into being, is changed, and is replayed. */
 import { sharedFloats } from '../kernel/shared-memory.ts';
-import { piecesOf, RowReader, RowWriter, type StoredRows } from './stored-rows.ts';
+import { piecesOf, RowReader, RowWriter, type StoredRows, visited } from './stored-rows.ts';
 import type { Spilling, TempFiles } from './temp-files.ts';
 import type {
   ArrivalPiece,
@@ -12,7 +12,8 @@ import type {
   TraceAbout,
   TraceStream,
 } from './trace.ts';
-import { isStored, OPTIONAL_COLUMNS, type Trace } from './trace.ts';
+import { isStored, isStream, OPTIONAL_COLUMNS, type Trace } from './trace.ts';
+import type { Work } from './turns.ts';
 
 export const storedTrace = (about: TraceAbout, rows: StoredRows): StoredTrace => ({
   ...about,
@@ -23,39 +24,44 @@ export const storedTrace = (about: TraceAbout, rows: StoredRows): StoredTrace =>
 /**
  * The same rows with changes, in a new file; that of the old ones is closed.
  * @param columns of the new rows; what the old ones lack is NaN before it is changed.
+ * @param doing what that is, as progress says it.
  * @param change changes a piece in place, and keeps its order of time.
  */
-export function rewritten(
+export function* rewritten(
   rows: StoredRows,
   columns: readonly OptionalColumn[],
   files: TempFiles,
+  doing: string,
   change: (piece: ArrivalPiece) => void,
-): StoredRows {
+): Work<StoredRows> {
   const writer = new RowWriter(files, columns, rows.blockRows);
   const added = columns.filter((key) => !rows.columns.includes(key));
-  for (const piece of piecesOf(rows)) {
+  yield* visited([rows], doing, (piece) => {
     for (const key of added) piece.columns[key] = new Float64Array(piece.count).fill(Number.NaN);
     change(piece);
     for (let place = 0; place < piece.count; place++) writer.put(piece, place);
-  }
+  });
   files.close(rows.fd);
   return writer.finish();
 }
 
 /** Puts a trace in memory, or a stream, into a file. */
-export function stored(
+export function* stored(
   trace: Trace | TraceStream | StoredTrace,
   { files, inMemoryMax }: Spilling,
-): StoredTrace {
+): Work<StoredTrace> {
   if ('rows' in trace) return trace;
   const columns = OPTIONAL_COLUMNS.filter((key) => trace.columns[key] !== undefined);
   const writer = new RowWriter(files, columns, inMemoryMax);
-  const take = (piece: ArrivalPiece): boolean => {
-    for (let place = 0; place < piece.count; place++) writer.put(piece, place);
-    return true;
-  };
-  if ('emit' in trace) trace.emit(take);
-  else take(trace);
+  const [expected, pieces] = isStream(trace) ? [trace.expected, trace.pieces()] : [trace.count, [trace]];
+  let seen = 0;
+  for (const piece of pieces) {
+    for (let place = 0; place < piece.count; place++) {
+      writer.put(piece, place);
+      // How many a stream has is known about.
+      if (++seen % writer.blockRows === 0) yield { doing: 'storing', share: Math.min(1, seen / expected) };
+    }
+  }
   const { name, format, functionNames, versions } = trace;
   const { skippedRejected, skippedBad, badRows, filled, transformed } = trace;
   const about = { name, format, functionNames, versions, skippedRejected, skippedBad, badRows };
@@ -69,7 +75,7 @@ export function whole(trace: ReadTrace): Trace {
 }
 
 /** Looks once through all of a trace, if it has anything to look for. */
-export function surveyed(trace: StoredTrace): SurveyedTrace {
+export function* surveyed(trace: StoredTrace): Work<SurveyedTrace> {
   const { columns } = trace.rows;
   const asked = (['bytesIn', 'bytesOut'] as const).filter((key) => columns.includes(key));
   const memoryBytes = columns.includes('memoryBytesLimit')
@@ -77,7 +83,7 @@ export function surveyed(trace: StoredTrace): SurveyedTrace {
     : null;
   const sizes = new Set<SizeColumn>();
   if (memoryBytes === null && asked.length === 0) return { trace, memoryBytes, sizes: [] };
-  for (const piece of piecesOf(trace.rows)) {
+  yield* visited([trace.rows], 'surveying', (piece) => {
     const { memoryBytesLimit } = piece.columns;
     for (let at = 0; at < piece.count; at++) {
       const index = piece.functionIndex[at] as number;
@@ -88,7 +94,7 @@ export function surveyed(trace: StoredTrace): SurveyedTrace {
       if (!sizes.has(key) && piece.columns[key]?.subarray(0, piece.count).some((value) => value > 0))
         sizes.add(key);
     }
-  }
+  });
   return { trace, memoryBytes, sizes: [...sizes] };
 }
 
@@ -103,8 +109,6 @@ export function streamOf(surveyed: SurveyedTrace): TraceStream {
     columns: new RowReader(rows).columns,
     memoryBytesOf: (index) => memoryBytes?.[index],
     hasSizes: (column) => sizes.includes(column),
-    emit(take) {
-      for (const piece of piecesOf(rows)) if (!take(piece)) return;
-    },
+    pieces: () => piecesOf(rows),
   };
 }

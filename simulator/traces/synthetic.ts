@@ -4,6 +4,7 @@ import { RandomStream } from '../kernel/random.ts';
 import { TraceBuilder } from './builder.ts';
 import { whole } from './stored.ts';
 import type { Trace } from './trace.ts';
+import { atOnce } from './turns.ts';
 
 export interface SyntheticLoad {
   readonly seed: number;
@@ -34,5 +35,5 @@ export function syntheticTrace(load: SyntheticLoad): Trace {
     row.runUs = Math.round(load.run === 'constant' ? load.meanRunUs : runs.exponential(load.meanRunUs));
     builder.add();
   }
-  return whole(builder.finish());
+  return whole(atOnce(builder.finish()));
 }

@@ -102,16 +102,13 @@ export interface TraceStream extends TraceAbout {
   memoryBytesOf(functionIndex: number): number | undefined;
   /** Whether any request has a size above 0. */
   hasSizes(column: SizeColumn): boolean;
-  /**
-   * Gives all arrivals, the same each time.
-   * @param take gets piece after piece, always in the same arrays, none empty; it answers whether to go on.
-   */
-  emit(take: (piece: ArrivalPiece) => boolean): void;
+  /** All arrivals, the same each time: piece after piece, always in the same arrays, none empty. */
+  pieces(): Iterable<ArrivalPiece>;
 }
 
 export type Replayable = Trace | TraceStream;
 
-export const isStream = (trace: Replayable): trace is TraceStream => 'emit' in trace;
+export const isStream = (trace: Replayable): trace is TraceStream => 'pieces' in trace;
 
 /** Latest time: 2^52 µs is the year 2112. A time, two durations and a long queue still add up exactly. */
 export const TIME_US_MAX = 2 ** 52;

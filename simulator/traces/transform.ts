@@ -8,6 +8,7 @@ import { storedStep } from './stored-steps.ts';
 import type { Spilling } from './temp-files.ts';
 import { isStored, type ReadTrace, type Trace } from './trace.ts';
 import { compressed, filtered, mixed, repeated, scaled, sliced } from './transform-steps.ts';
+import type { Work } from './turns.ts';
 
 const OPTION = 'transform';
 const KINDS = ['scale', 'compress', 'repeat', 'slice', 'filter', 'mix'] as const;
@@ -130,18 +131,18 @@ export const mixedPaths = (steps: readonly Step[]): readonly string[] =>
  * @param spilling where a trace goes that is long or becomes long; null to have all in memory.
  * @throws CodedError `trace-empty` when a step leaves nothing, `trace-too-large` when it makes too much.
  */
-export function applySteps(
+export function* applySteps(
   read: ReadTrace,
   steps: readonly Step[],
   seed: number,
   mixOf: (path: string) => ReadTrace,
   spilling: Spilling | null,
-): ReadTrace {
+): Work<ReadTrace> {
   let trace = read;
   for (const [index, step] of steps.entries()) {
     // The place is part of the purpose, so that two steps of one kind draw independently.
     const purpose = `transformation ${index + 1}, ${step.kind}`;
-    const next = appliedAnywhere(trace, step, { seed, purpose, mixOf, spilling });
+    const next = yield* appliedAnywhere(trace, step, { seed, purpose, mixOf, spilling });
     if (next.count === 0) {
       throw new CodedError(
         'trace-empty',
@@ -176,15 +177,15 @@ function countAfter({ count }: ReadTrace, step: Step, { mixOf }: How): number {
 }
 
 /** In a file where the trace is in one or becomes too long for memory. */
-function appliedAnywhere(trace: ReadTrace, step: Step, how: How): ReadTrace {
+function* appliedAnywhere(trace: ReadTrace, step: Step, how: How): Work<ReadTrace> {
   const { seed, purpose, mixOf, spilling } = how;
   const isInFile = isStored(trace) || (step.kind === 'mix' && isStored(mixOf(step.path)));
   if (spilling === null || !(isInFile || countAfter(trace, step, how) > spilling.inMemoryMax)) {
     return applied(trace as Trace, step, seed, purpose, mixOf as (path: string) => Trace);
   }
-  const own = stored(trace as Trace, spilling);
-  const other = step.kind === 'mix' ? stored(mixOf(step.path) as Trace, spilling) : null;
-  const next = storedStep(own, step, { seed, purpose, other, spilling });
+  const own = yield* stored(trace as Trace, spilling);
+  const other = step.kind === 'mix' ? yield* stored(mixOf(step.path) as Trace, spilling) : null;
+  const next = yield* storedStep(own, step, { seed, purpose, other, spilling });
   spilling.files.close(own.rows.fd);
   return next;
 }

@@ -7,17 +7,19 @@ import { EventQueue } from '../kernel/event-queue.ts';
 import { RandomStream } from '../kernel/random.ts';
 import type { KeyValues } from './quantity.ts';
 
-/**
- * Takes one arrival, `atUs` after the workload's beginning and after all that came before it; answers whether to go on.
- * @param isFirstFunction whether it is to the first function, whatever the shares say.
- */
-export type OnArrival = (atUs: number, isFirstFunction: boolean) => boolean;
+/** Arrivals one after the other, in order of whole microseconds. */
+export interface ArrivalSource {
+  /** Whether the last one is to the first function, whatever the shares say. */
+  readonly isToFirst: boolean;
+  /** The time of the next one, in microseconds after the workload's beginning; infinity when there is none. */
+  next(): number;
+}
 
 export interface Arrivals {
   /** About how many there will be. */
   readonly expected: number;
-  /** In order of whole microseconds. */
-  emit(seed: number, onArrival: OnArrival): void;
+  /** The same ones for the same seed. */
+  begin(seed: number): ArrivalSource;
 }
 
 const US_PER_HOUR = 3_600e6;
@@ -25,19 +27,35 @@ const HOURS_PER_DAY = 24;
 const DAYS_PER_WEEK = 7;
 const WEEKDAYS = 5;
 
+const NEVER_US = Number.POSITIVE_INFINITY;
+
 /** A Poisson process whose rate (per microsecond) changes over time and never passes `rateMax`. */
-function emitPoisson(
-  seed: number,
-  durationUs: number,
-  rateMax: number,
-  rateAt: (atUs: number) => number,
-  onArrival: (atUs: number) => boolean,
-): void {
-  if (rateMax <= 0) return;
-  const gaps = new RandomStream(seed, 'arrivals');
-  const thinning = new RandomStream(seed, 'arrivals, thinning');
-  for (let atUs = gaps.exponential(1 / rateMax); atUs < durationUs; atUs += gaps.exponential(1 / rateMax)) {
-    if (thinning.uniform() * rateMax < rateAt(atUs) && !onArrival(atUs)) return;
+class PoissonSource implements ArrivalSource {
+  readonly isToFirst = false;
+  readonly #gaps: RandomStream;
+  readonly #thinning: RandomStream;
+  readonly #durationUs: number;
+  readonly #rateMax: number;
+  readonly #rateAt: (atUs: number) => number;
+  #atUs = 0;
+
+  constructor(seed: number, durationUs: number, rateMax: number, rateAt: (atUs: number) => number) {
+    this.#gaps = new RandomStream(seed, 'arrivals');
+    this.#thinning = new RandomStream(seed, 'arrivals, thinning');
+    this.#durationUs = durationUs;
+    this.#rateMax = rateMax;
+    this.#rateAt = rateAt;
+    if (rateMax <= 0) this.#atUs = NEVER_US;
+  }
+
+  next(): number {
+    const rateMax = this.#rateMax;
+    while (this.#atUs < this.#durationUs) {
+      const atUs = this.#atUs + this.#gaps.exponential(1 / rateMax);
+      this.#atUs = atUs;
+      if (atUs < this.#durationUs && this.#thinning.uniform() * rateMax < this.#rateAt(atUs)) return atUs;
+    }
+    return NEVER_US;
   }
 }
 
@@ -49,8 +67,7 @@ function varying(
 ): Arrivals {
   return {
     expected: rateMean * durationUs,
-    emit: (seed, onArrival) =>
-      emitPoisson(seed, durationUs, rateMax, rateAt, (atUs) => onArrival(atUs, false)),
+    begin: (seed) => new PoissonSource(seed, durationUs, rateMax, rateAt),
   };
 }
 
@@ -67,7 +84,7 @@ function mmpp(values: KeyValues, durationUs: number): Arrivals {
   const offUs = values.length('off');
   return {
     expected: (durationUs * (rate * offUs + burst * onUs)) / (onUs + offUs),
-    emit(seed, onArrival) {
+    begin(seed) {
       const turns = new RandomStream(seed, 'bursts');
       let isOn = false;
       let untilUs = turns.exponential(offUs);
@@ -78,7 +95,7 @@ function mmpp(values: KeyValues, durationUs: number): Arrivals {
         }
         return isOn ? burst : rate;
       };
-      emitPoisson(seed, durationUs, Math.max(rate, burst), rateAt, (atUs) => onArrival(atUs, false));
+      return new PoissonSource(seed, durationUs, Math.max(rate, burst), rateAt);
     },
   };
 }
@@ -120,24 +137,53 @@ function ramp(values: KeyValues, durationUs: number): Arrivals {
   );
 }
 
-/**
- * Visitors at an even rate, and before each of them, and after the last, what others send.
- * @param othersUntil emits what the others send until then; answers whether to go on.
- */
-function emitAmong(
-  seed: number,
-  durationUs: number,
-  rate: number,
-  othersUntil: (untilUs: number) => boolean,
-  onVisitor: (atUs: number) => boolean,
-): void {
-  let goesOn = true;
-  const onArrival = (atUs: number): boolean => {
-    goesOn = othersUntil(Math.floor(atUs)) && onVisitor(atUs);
-    return goesOn;
-  };
-  emitPoisson(seed, durationUs, rate, () => rate, onArrival);
-  if (goesOn) othersUntil(Number.POSITIVE_INFINITY);
+/** Visitors at an even rate, and what others send between them. */
+abstract class AmongVisitors implements ArrivalSource {
+  isToFirst = false;
+  /** Of the next visitor. */
+  protected visitorUs: number;
+  readonly #visitors: PoissonSource;
+
+  constructor(seed: number, durationUs: number, rate: number) {
+    this.#visitors = new PoissonSource(seed, durationUs, rate, () => rate);
+    this.visitorUs = this.#visitors.next();
+  }
+
+  abstract next(): number;
+
+  protected nextVisitor(): number {
+    const { visitorUs } = this;
+    this.visitorUs = this.#visitors.next();
+    return visitorUs;
+  }
+}
+
+interface Attack {
+  readonly fromUs: number;
+  /** Requests per microsecond. */
+  readonly rate: number;
+  /** How many requests it has. */
+  readonly sent: number;
+}
+
+class AttackSource extends AmongVisitors {
+  readonly #attack: Attack;
+  #attacks = 0;
+
+  constructor(seed: number, durationUs: number, rate: number, attack: Attack) {
+    super(seed, durationUs, rate);
+    this.#attack = attack;
+  }
+
+  next(): number {
+    const { fromUs, rate, sent } = this.#attack;
+    const attackUs = this.#attacks < sent ? fromUs + this.#attacks / rate : NEVER_US;
+    // Of those in the same microsecond the visitor comes first.
+    this.isToFirst = Math.floor(attackUs) < Math.floor(this.visitorUs);
+    if (!this.isToFirst) return this.nextVisitor();
+    this.#attacks++;
+    return attackUs;
+  }
 }
 
 /** Visitors as ever, and from one moment on an attacker who sends at an even pace to the first function. */
@@ -150,20 +196,50 @@ function attack(values: KeyValues, durationUs: number): Arrivals {
   const sent = Math.max(0, Math.ceil((untilUs - fromUs) * attackRate));
   return {
     expected: rate * durationUs + sent,
-    emit(seed, onArrival) {
-      let attacks = 0;
-      /** The attacker's requests until then; who comes in the same microsecond comes first. */
-      const attackUntil = (untilUs: number): boolean => {
-        for (; attacks < sent; attacks++) {
-          const atUs = fromUs + attacks / attackRate;
-          if (Math.floor(atUs) >= untilUs) return true;
-          if (!onArrival(atUs, true)) return false;
-        }
-        return true;
-      };
-      emitAmong(seed, durationUs, rate, attackUntil, (atUs) => onArrival(atUs, false));
-    },
+    begin: (seed) => new AttackSource(seed, durationUs, rate, { fromUs, rate: attackRate, sent }),
   };
+}
+
+interface Outage {
+  readonly fromUs: number;
+  readonly forUs: number;
+  readonly retries: number;
+  readonly pauseUs: number;
+}
+
+class RetryingSource extends AmongVisitors {
+  readonly #outage: Outage;
+  readonly #pauses: RandomStream;
+  /** Whole microseconds at which somebody tries again: as many at once as wait, whatever the workload's length. */
+  readonly #again = new EventQueue();
+
+  constructor(seed: number, durationUs: number, rate: number, outage: Outage) {
+    super(seed, durationUs, rate);
+    this.#outage = outage;
+    this.#pauses = new RandomStream(seed, 'retry pauses');
+  }
+
+  next(): number {
+    const again = this.#again;
+    if (again.length > 0 && again.nextKey <= Math.floor(this.visitorUs)) {
+      const atUs = again.nextKey;
+      again.pop();
+      return atUs;
+    }
+    const atUs = this.nextVisitor();
+    this.#fail(atUs);
+    return atUs;
+  }
+
+  #fail(firstUs: number): void {
+    const { fromUs, forUs, retries, pauseUs } = this.#outage;
+    let sentUs = firstUs;
+    // Clients spread their pauses by half, up or down, or all would come back at once.
+    for (let retry = 0; retry < retries && during(sentUs, fromUs, forUs); retry++) {
+      sentUs += pauseUs * 2 ** retry * (0.5 + this.#pauses.uniform());
+      this.#again.push(Math.floor(sentUs), 0);
+    }
+  }
 }
 
 /**
@@ -178,28 +254,7 @@ function retryStorm(values: KeyValues, durationUs: number): Arrivals {
   const pauseUs = values.length('pause', 1e6);
   return {
     expected: rate * durationUs + Math.min(forUs, durationUs) * rate * retries,
-    emit(seed, onArrival) {
-      const pauses = new RandomStream(seed, 'retry pauses');
-      // Whole microseconds at which somebody tries again: as many at once as wait, whatever the workload's length.
-      const again = new EventQueue();
-      const emitUntil = (untilUs: number): boolean => {
-        while (again.nextKey <= untilUs && again.length > 0) {
-          const atUs = again.nextKey;
-          again.pop();
-          if (!onArrival(atUs, false)) return false;
-        }
-        return true;
-      };
-      emitAmong(seed, durationUs, rate, emitUntil, (atUs) => {
-        let sentUs = atUs;
-        // Clients spread their pauses by half, up or down, or all would come back at once.
-        for (let retry = 0; retry < retries && during(sentUs, fromUs, forUs); retry++) {
-          sentUs += pauseUs * 2 ** retry * (0.5 + pauses.uniform());
-          again.push(Math.floor(sentUs), 0);
-        }
-        return onArrival(atUs, false);
-      });
-    },
+    begin: (seed) => new RetryingSource(seed, durationUs, rate, { fromUs, forUs, retries, pauseUs }),
   };
 }
 

@@ -16,6 +16,7 @@ import {
   type TraceStream,
 } from './trace.ts';
 import type { Share, Workload } from './workload.ts';
+import type { ArrivalSource } from './workload-arrivals.ts';
 
 /** Arrivals in a piece: its arrays stay in the second-level cache. */
 const PIECE = 8192;
@@ -91,51 +92,72 @@ export function workloadStream(workload: Workload, rules: WorkloadRules): TraceS
     memoryBytesOf: () => columns.memoryBytesLimit?.[0],
     hasSizes: () => false,
     ...{ skippedRejected: 0, skippedBad: 0, badRows: [], filled, transformed: [] },
-    emit: (take) => emitPieces(workload, indexes, serviceTime, seed, columns, take),
+    pieces: () => piecesFrom(new PieceMaker(workload, indexes, serviceTime, seed, columns)),
   };
 }
 
-function emitPieces(
-  { arrivals, shares }: Workload,
-  indexes: Uint32Array,
-  serviceTime: ServiceTime,
-  seed: number,
-  columns: Columns,
-  take: (piece: ArrivalPiece) => boolean,
-): void {
-  const functions = new RandomStream(seed, 'functions');
-  const runs = new RandomStream(seed, 'service times');
-  const sums = sumsOf(shares);
-  const total = sums.at(-1) as number;
-  const isOne = shares.length === 1;
-  const arrivedAtUs = new Float64Array(PIECE);
-  const runUs = new Float64Array(PIECE);
-  const functionIndex = new Uint32Array(PIECE);
-  const piece = { count: 0, arrivedAtUs, runUs, functionIndex, columns };
-  let goesOn = true;
-  arrivals.emit(seed, (atUs, isFirstFunction) => {
-    const at = piece.count++;
-    arrivedAtUs[at] = Math.floor(atUs);
-    runUs[at] = serviceTime.draw(runs);
-    // An attack on one function draws nothing here, so that it does not move the others'.
-    const place = isFirstFunction || isOne ? 0 : placeOf(sums, functions.uniform() * total);
-    functionIndex[at] = indexes[place] as number;
-    if (piece.count < PIECE) return true;
-    goesOn = take(piece);
-    piece.count = 0;
-    return goesOn;
-  });
-  if (goesOn && piece.count > 0) take(piece);
+/** Makes one piece after the other in the same arrays. */
+class PieceMaker implements ArrivalPiece {
+  count = 0;
+  readonly arrivedAtUs = new Float64Array(PIECE);
+  readonly runUs = new Float64Array(PIECE);
+  readonly functionIndex = new Uint32Array(PIECE);
+  readonly columns: Columns;
+  readonly #source: ArrivalSource;
+  readonly #functions: RandomStream;
+  readonly #runs: RandomStream;
+  readonly #serviceTime: ServiceTime;
+  readonly #indexes: Uint32Array;
+  readonly #sums: Float64Array;
+
+  constructor(
+    { arrivals, shares }: Workload,
+    indexes: Uint32Array,
+    serviceTime: ServiceTime,
+    seed: number,
+    columns: Columns,
+  ) {
+    this.columns = columns;
+    this.#source = arrivals.begin(seed);
+    this.#functions = new RandomStream(seed, 'functions');
+    this.#runs = new RandomStream(seed, 'service times');
+    this.#serviceTime = serviceTime;
+    this.#indexes = indexes;
+    this.#sums = sumsOf(shares);
+  }
+
+  /** The next piece; it has no arrivals at the end. */
+  make(): void {
+    const { arrivedAtUs, runUs, functionIndex } = this;
+    const source = this.#source;
+    const total = this.#sums.at(-1) as number;
+    const isOne = this.#sums.length === 1;
+    let at = 0;
+    for (; at < PIECE; at++) {
+      const atUs = source.next();
+      if (atUs === Number.POSITIVE_INFINITY) break;
+      arrivedAtUs[at] = Math.floor(atUs);
+      runUs[at] = this.#serviceTime.draw(this.#runs);
+      // An attack on one function draws nothing here, so that it does not move the others'.
+      const place = isOne || source.isToFirst ? 0 : placeOf(this.#sums, this.#functions.uniform() * total);
+      functionIndex[at] = this.#indexes[place] as number;
+    }
+    this.count = at;
+  }
+}
+
+function* piecesFrom(maker: PieceMaker): Generator<ArrivalPiece> {
+  for (maker.make(); maker.count > 0; maker.make()) yield maker;
 }
 
 /** The whole stream in memory. @throws CodedError `trace-too-large`, or `trace-empty` when chance gives no request. */
 export function inMemory(stream: TraceStream): Trace {
-  const { emit, expected, columns, stored: _, memoryBytesOf, hasSizes: __, ...about } = stream;
+  const { pieces, expected, columns, stored: _, memoryBytesOf, hasSizes: __, ...about } = stream;
   if (expected > ARRIVALS_MAX) throw tooLarge(stream);
   let room = Math.ceil(expected) + PIECE;
   let [arrivedAtUs, runUs, functionIndex] = [sharedFloats(room), sharedFloats(room), sharedIndexes(room)];
   let count = 0;
-  emit((piece) => {
+  for (const piece of pieces()) {
     const more = count + piece.count;
     if (more > ARRIVALS_MAX) throw tooLarge(stream);
     if (more > room) {
@@ -148,8 +170,7 @@ export function inMemory(stream: TraceStream): Trace {
     runUs.set(piece.runUs.subarray(0, piece.count), count);
     functionIndex.set(piece.functionIndex.subarray(0, piece.count), count);
     count = more;
-    return true;
-  });
+  }
   if (count === 0) throw emptyTrace(stream.name, 0);
   const limit = columns.memoryBytesLimit === undefined ? undefined : memoryBytesOf(0);
   return {
