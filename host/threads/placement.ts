@@ -4,6 +4,7 @@
  */
 import { NESTED_LEVELS_MAX } from '../nested-calls.ts';
 import type { Execution } from './execution.ts';
+import { RunTimes, SHORT_RUN_US } from './run-times.ts';
 import { SLOT_STATE } from './shared-slot.ts';
 import type { GuestThread } from './thread.ts';
 import type { Waiting } from './waiting-requests.ts';
@@ -25,26 +26,17 @@ const EXPRESS_WAIT_MS = 2;
 /** How long a thread beyond `workers` stays when it has nothing to do. */
 const SPARE_IDLE_MS = 5_000;
 
-/** Runs shorter than this may wait behind each other in a thread: less than it takes to wake another. */
-const SHORT_RUN_US = 500;
-/** So many of them, and no more than take that long together. */
+/** Short runs that may wait behind others in a thread; no more of them than take the time of one such run together. */
 const INBOX_MAX = 8;
-/** Runs shorter than this wait for one another even where a thread sleeps: waking it takes as long as several of them. */
-const TINY_RUN_US = 100;
-/** So many of them, the one that runs included. */
+/** Tiny runs that wait for one another rather than for a thread that sleeps, the one that runs included. */
 const TINY_MAX = 3;
-/** How much the newest run counts in the mean. */
-const NEWEST_WEIGHT = 0.2;
-/** Functions whose runs are remembered. */
-const ESTIMATES_MAX = 10_000;
 
 type Request = Waiting<GuestThread>;
 
 export class Placement {
   readonly #workers: number;
   readonly #threads: ReadonlySet<GuestThread>;
-  /** Mean time of a function's runs, newest counting most. */
-  readonly #runUs = new Map<string, number>();
+  readonly #times = new RunTimes();
   /** Taken back from threads, and not yet given to another. */
   readonly #homeless = new Set<Execution>();
 
@@ -90,7 +82,7 @@ export class Placement {
 
   /** A thread that can take it at once, one that keeps an instance for it before others. */
   threadFor({ functionName, lease, isExclusive }: Request): GuestThread | undefined {
-    const isTiny = !isExclusive && this.#runsUs(functionName) < TINY_RUN_US;
+    const isTiny = !isExclusive && this.#times.isTiny(functionName);
     let shared: GuestThread | undefined;
     let free: GuestThread | undefined;
     let awake: GuestThread | undefined;
@@ -99,7 +91,7 @@ export class Placement {
       const { running, queued, blocked, parked } = thread.load;
       if (running + queued + blocked > 0) {
         const isAtOnce = isTiny && running + queued < TINY_MAX && blocked + parked === 0 && !thread.isStuck;
-        if (isAtOnce && this.#areShort(thread)) awake ??= thread;
+        if (isAtOnce && this.#times.areShort(thread.executions)) awake ??= thread;
         continue;
       }
       // What has ended on it may still have to be heard of.
@@ -112,7 +104,8 @@ export class Placement {
       if (!shared || thread.executions.size < shared.executions.size) shared = thread;
     }
     if (awake || free) return awake ?? free;
-    const mayShare = this.#isShort(functionName) || this.#threads.size >= this.#workers + SPARE_THREADS_MAX;
+    const mayShare =
+      this.#times.isShort(functionName) || this.#threads.size >= this.#workers + SPARE_THREADS_MAX;
     return mayShare ? shared : undefined;
   }
 
@@ -123,7 +116,7 @@ export class Placement {
 
   /** Whether it may wait in a thread for other short runs, or go to a thread that is there for such. */
   isForShort({ functionName, isExclusive }: Request): boolean {
-    return !isExclusive && this.#isShort(functionName);
+    return !isExclusive && this.#times.isShort(functionName);
   }
 
   /** A thread where a short run may wait behind other short ones. */
@@ -134,8 +127,14 @@ export class Placement {
     for (const thread of this.#threads) {
       if (!thread.isReady || thread.isStuck || thread.executions.size > 2 * INBOX_MAX) continue;
       const { queued, running, parked, blocked } = thread.load;
-      if (queued + running === 0 || queued >= INBOX_MAX || parked + blocked > 0 || !this.#areShort(thread)) continue;
-      const waitUs = this.#waitUs(thread);
+      if (
+        queued + running === 0 ||
+        queued >= INBOX_MAX ||
+        parked + blocked > 0 ||
+        !this.#times.areShort(thread.executions)
+      )
+        continue;
+      const waitUs = this.#times.sumUs(thread.executions);
       if (waitUs >= soonestUs) continue;
       best = thread;
       soonestUs = waitUs;
@@ -163,13 +162,7 @@ export class Placement {
     this.#homeless.delete(execution);
     thread?.remove(execution);
     if (thread) thread.isStuck = false;
-    if (runUs === undefined) return;
-    const { functionName } = execution.order;
-    const before = this.#runUs.get(functionName) ?? runUs;
-    this.#runUs.set(functionName, before + (runUs - before) * NEWEST_WEIGHT);
-    if (this.#runUs.size <= ESTIMATES_MAX) return;
-    const [oldest] = this.#runUs.keys();
-    this.#runUs.delete(oldest as string);
+    if (runUs !== undefined) this.#times.add(execution.order.functionName, runUs);
   }
 
   /** Takes back what a thread has not begun, for `rebalance` to give to others. */
@@ -231,7 +224,7 @@ export class Placement {
     const nowMs = performance.now();
     for (const thread of this.#threads) {
       if (thread.executions.size < 2 || thread.load.running + thread.load.blocked === 0) continue;
-      if (this.#areShort(thread) && hasJustBegun(thread, nowMs)) continue;
+      if (this.#times.areShort(thread.executions) && hasJustBegun(thread, nowMs)) continue;
       for (const execution of thread.executions) {
         if (execution.startedMs !== 0 || !this.#takeBack(execution)) continue;
         thread.isStuck = true;
@@ -246,28 +239,6 @@ export class Placement {
     execution.thread?.remove(execution);
     execution.thread = undefined;
     this.#homeless.add(execution);
-    return true;
-  }
-
-  /** How long what waits and runs there takes. */
-  #waitUs({ executions }: GuestThread): number {
-    let waitUs = 0;
-    for (const { slot, order } of executions)
-      if (slot.state !== SLOT_STATE.done) waitUs += this.#runsUs(order.functionName);
-    return waitUs;
-  }
-
-  #isShort(functionName: string): boolean {
-    return this.#runsUs(functionName) < SHORT_RUN_US;
-  }
-
-  #runsUs(functionName: string): number {
-    return this.#runUs.get(functionName) ?? Number.POSITIVE_INFINITY;
-  }
-
-  #areShort({ executions }: GuestThread): boolean {
-    for (const { order } of executions)
-      if (order.isExclusive || !this.#isShort(order.functionName)) return false;
     return true;
   }
 }
