@@ -16,7 +16,7 @@ import {
   type TraceStream,
 } from './trace.ts';
 import type { Share, Workload } from './workload.ts';
-import type { ArrivalSource } from './workload-arrivals.ts';
+import type { ArrivalSource } from './workload-sources.ts';
 
 /** Arrivals in a piece: its arrays stay in the second-level cache. */
 const PIECE = 8192;
