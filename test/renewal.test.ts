@@ -1,10 +1,14 @@
 /** Instances that are made as new again: modules with a start that can be called, and what a guest could leave behind. */
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { buildExamples } from '../guests/build.ts';
 import { importMemory, MEMORY_IMPORT } from '../host/component/import-memory.ts';
+import { readComponent } from '../host/component/read-component.ts';
 import { RENEW_EXPORT, renewableModule } from '../host/component/renewable-module.ts';
+import { mutated, seeded } from './linking-fuzz.ts';
 import { link, toComponent } from './linking-harness.ts';
 import { guestText } from './linking-wat.ts';
 
@@ -140,6 +144,33 @@ describe('a renewed instance is as a new one', () => {
     const made = instance(renewableModule(original) as Uint8Array);
     expect(made.exports[RENEW_EXPORT]).toThrow(WebAssembly.RuntimeError);
   });
+});
+
+/** Damages a module that is guarded and valid, and looks what becomes of it. */
+async function fuzzed(mutants: number, seed: number) {
+  const sources = ['wasip1.wasm', 'wasip2.wasm'].map(
+    (name) => new URL(`./fixtures/rust-hello/${name}`, import.meta.url),
+  );
+  const examples = [...(await buildExamples()).values()].map(({ component }) => component);
+  const components = [new Uint8Array(await readFile(sources[1] as URL)), ...examples];
+  const cores = [new Uint8Array(await readFile(sources[0] as URL))];
+  for (const component of components)
+    cores.push(...readComponent(component).modules.map((core) => new Uint8Array(core)));
+  const random = seeded(seed);
+  const seen = { renewable: 0, refused: 0, invalid: 0 };
+  for (let count = 0; count < mutants; count++) {
+    const core = new Uint8Array(mutated(cores[count % cores.length] as Uint8Array, random));
+    if (WebAssembly.validate(core)) {
+      const renewable = renewableModule(importMemory(core)?.bytes ?? core);
+      if (renewable) expect(WebAssembly.validate(renewable)).toBe(true);
+      seen[renewable ? 'renewable' : 'refused']++;
+    } else seen.invalid++;
+  }
+  return seen;
+}
+
+test('a valid module stays valid, however it came to be', async () => {
+  expect((await fuzzed(1_000, 1)).renewable).toBeGreaterThan(20);
 });
 
 describe('a module is not renewable', () => {
