@@ -10,6 +10,9 @@ export const NESTED_LEVELS_MAX = 8;
 const end = (address: string | undefined, port: number | undefined): string =>
   `${address?.replace(/^::ffff:/i, '')} ${port}`;
 
+/** Both ends: the system gives one port to several connections as long as they go to different places. */
+const connection = (from: string, to: string): string => `${from} ${to}`;
+
 export class NestedCalls {
   readonly #levels = new Map<string, number>();
 
@@ -19,7 +22,10 @@ export class NestedCalls {
    * @returns ends the note.
    */
   begin(socket: Socket, level: number): () => void {
-    const key = end(socket.localAddress, socket.localPort);
+    const key = connection(
+      end(socket.localAddress, socket.localPort),
+      end(socket.remoteAddress, socket.remotePort),
+    );
     this.#levels.set(key, level);
     return () => this.#levels.delete(key);
   }
@@ -27,6 +33,10 @@ export class NestedCalls {
   /** 0 for a request from outside, 1 for one that such a request's guest has sent, and so on. */
   levelOf(socket: Socket): number {
     if (this.#levels.size === 0) return 0;
-    return this.#levels.get(end(socket.remoteAddress, socket.remotePort)) ?? 0;
+    const key = connection(
+      end(socket.remoteAddress, socket.remotePort),
+      end(socket.localAddress, socket.localPort),
+    );
+    return this.#levels.get(key) ?? 0;
   }
 }
