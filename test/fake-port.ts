@@ -106,6 +106,9 @@ export class FakeSink implements BodySink {
 /** The guest was stopped while it waited. */
 export class FakeStop extends Error {}
 
+/** A clock is waited for no longer, as a limit of time would have it. */
+const LONGEST_WAIT_MS = 10_000;
+
 export class FakeNews implements News {
   readonly canSuspend: boolean;
   readonly #events: (() => void)[];
@@ -122,7 +125,7 @@ export class FakeNews implements News {
     this.waits++;
     const event = this.#events.shift();
     if (event) event();
-    else if (timeoutMs === Number.POSITIVE_INFINITY) throw new FakeStop('nothing more will ever happen');
+    else if (timeoutMs > LONGEST_WAIT_MS) throw new FakeStop('nothing more will happen for a long time');
   }
 
   async next(timeoutMs: number): Promise<void> {
