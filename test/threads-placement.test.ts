@@ -242,6 +242,17 @@ describe('a short request that finds every thread at long runs', () => {
     expect(placement.expressThreadsMax(short, short.enqueuedMs + 2)).toBeGreaterThan(threads.size);
   });
 
+  test('waits behind short ones where any thread is at those', () => {
+    const [thread] = [...threads] as [StillThread];
+    for (const long of [...thread.executions]) thread.remove(long);
+    on(thread, running, 'short');
+    addThread();
+    const short = request('short');
+    expect(placement.threadBehind(short)).toBe(thread);
+    expect(placement.expressThread(short)).toBeUndefined();
+    expect(placement.expressThreadsMax(short, short.enqueuedMs + 100)).toBe(0);
+  });
+
   test('gets that thread, and those behind it wait for it there', () => {
     const express = addThread();
     const short = request('short');

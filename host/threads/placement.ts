@@ -144,15 +144,14 @@ export class Placement {
 
   /** A thread for a short run that found none, where no more of them compute than there may. */
   expressThread(request: Request): GuestThread | undefined {
-    if (!this.isForShort(request)) return undefined;
-    if (this.computing >= this.#workers + EXPRESS_THREADS) return undefined;
+    if (!this.isForShort(request) || !this.#mayExpress) return undefined;
     for (const thread of this.#threads) if (thread.isReady && thread.executions.size === 0) return thread;
     return undefined;
   }
 
   /** How many threads there may be so that a short run which has waited for long finds one; 0 while it may wait on. */
   expressThreadsMax({ enqueuedMs }: Request, nowMs: number): number {
-    if (nowMs - enqueuedMs < EXPRESS_WAIT_MS || this.computing >= this.#workers + EXPRESS_THREADS) return 0;
+    if (nowMs - enqueuedMs < EXPRESS_WAIT_MS || !this.#mayExpress) return 0;
     return this.#workers + SPARE_THREADS_MAX + EXPRESS_THREADS;
   }
 
@@ -211,6 +210,17 @@ export class Placement {
         isReady && executions.size === 0 && idleSinceMs < nowMs - SPARE_IDLE_MS,
     );
     return idle.slice(0, Math.max(0, this.#threads.size - this.#workers));
+  }
+
+  /** Whether short runs would have to wait for long ones, and only for those: soon there is room behind other short ones. */
+  get #mayExpress(): boolean {
+    let computing = 0;
+    for (const { load, executions } of this.#threads) {
+      if (load.running + load.queued === 0) continue;
+      computing++;
+      if (this.#times.areShort(executions)) return false;
+    }
+    return computing >= this.#workers && computing < this.#workers + EXPRESS_THREADS;
   }
 
   #homelessFor({ executions }: GuestThread): Execution | undefined {
