@@ -9,7 +9,6 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { hostConfig } from '../host/config.ts';
 import { CORNERS, example, guestOf, plain } from './host-guests.ts';
 import {
   ask,
@@ -21,7 +20,6 @@ import {
   TestHost,
   upstream,
 } from './host-kit.ts';
-
 import { Talk } from './stream-kit.ts';
 
 let hello: Uint8Array;
@@ -387,25 +385,5 @@ describe('a host that is killed', () => {
     expect((await ask(child.publicUrl, '/f/hello')).status).toBe(200);
     child.process.kill('SIGTERM');
     expect(await once(child.process, 'exit')).toEqual([0, null]);
-  });
-});
-
-describe('settings', () => {
-  test('have defaults, and every fault is named at once', () => {
-    expect(hostConfig()).toMatchObject({
-      bind: '127.0.0.1',
-      port: 7070,
-      adminPort: 7071,
-      workers: 2,
-      allowOutbound: [],
-    });
-    const wrong = { port: -1, workers: 1.5, bind: '', nonsense: 1, allowOutbound: ['http://a/b'] };
-    expect(() => hostConfig(wrong)).toThrow(
-      /port: .*got -1.*workers: .*got 1\.5.*bind: expected a text.*nonsense: expected one of.*allowOutbound: .*"http:\/\/a\/b"/s,
-    );
-    expect(() => hostConfig({ port: 80, adminPort: 80 })).toThrow(/adminPort: expected another port/);
-    expect(() => hostConfig({ allowOutbound: 'a' as unknown as string[] })).toThrow(
-      /allowOutbound: expected a list/,
-    );
   });
 });

@@ -15,6 +15,9 @@ export interface MemoryType {
   readonly pagesMax: number;
 }
 
+/** Memories that start larger are not kept for others: clearing them would be faster, but a thread at rest should hold little. */
+export const KEPT_PAGES_MAX = 256;
+
 /** The most that V8 lets a memory have. */
 const PAGES_MAX = 65_536;
 const KIND_MEMORY = 2;

@@ -2,13 +2,10 @@
  * Linear memories that were used and can be used again, all of them zero. Making one costs more than a small guest's
  * whole run, and many made in a row make the collector run. Knows nothing of components.
  */
-import type { MemoryType } from './import-memory.ts';
+import { KEPT_PAGES_MAX, type MemoryType } from './import-memory.ts';
 import { type Resting, RestingPlaces } from './resting.ts';
 
 const BYTES_PER_PAGE = 65_536;
-
-/** Larger ones are made anew: clearing them would still be faster, but a thread that rests should hold little. */
-const PAGES_MAX = 256;
 
 interface Kept extends MemoryType, Resting {
   readonly memory: WebAssembly.Memory;
@@ -47,7 +44,7 @@ export class MemoryPool {
    */
   give(memory: WebAssembly.Memory, type: MemoryType): void {
     const bytes = type.pagesInitial * BYTES_PER_PAGE;
-    if (memory.buffer.byteLength !== bytes || type.pagesInitial > PAGES_MAX) return;
+    if (memory.buffer.byteLength !== bytes || type.pagesInitial > KEPT_PAGES_MAX) return;
     new Uint8Array(memory.buffer).fill(0);
     const kept: Kept = { ...type, memory, bytes, letGo: () => this.#forget(kept) };
     this.#kept.push(kept);

@@ -15,7 +15,7 @@ import {
   type GuardedModule,
   guardModule,
 } from './guard-module.ts';
-import type { MemoryType } from './import-memory.ts';
+import { KEPT_PAGES_MAX, type MemoryType } from './import-memory.ts';
 import { checkStartSizes } from './memory-budget.ts';
 import { parseComponent } from './parse.ts';
 import { renewableModule } from './renewable-module.ts';
@@ -89,8 +89,6 @@ interface Made {
 }
 
 type Base = Omit<PlanBase, 'modules'>;
-
-/** A plan whose core modules are as the component has them. */
 
 /** A direct plan, or why there is none. */
 type Direct = (Made & { readonly isProven: boolean }) | { readonly unfit: string };
@@ -198,14 +196,11 @@ async function withGuards({ plan, files }: Made, countsFuel: boolean): Promise<M
   return deadlines === 'checks' ? (withRenewal(made) ?? made) : made;
 }
 
-/** Instances that start larger are let go: clearing them takes as long as making them. */
-const RENEWABLE_PAGES_MAX = 256;
-
 /** The same with modules that are all renewable; undefined where they cannot be. */
 function withRenewal({ plan, files }: Made): Made | undefined {
   const sizes = Object.values(plan.memories).map(({ pagesInitial }) => pagesInitial);
   const ownMemories = Object.values(plan.guards).some(({ memories }) => memories.length > 0);
-  if (plan.linking !== 'direct' || ownMemories || sizes.some((pages) => pages > RENEWABLE_PAGES_MAX))
+  if (plan.linking !== 'direct' || ownMemories || sizes.some((pages) => pages > KEPT_PAGES_MAX))
     return undefined;
   const renewable: PlannedFile[] = [];
   for (const { name, bytes } of files) {
