@@ -226,6 +226,8 @@ describe('a function of its own', () => {
   test('queue timeout refuses after it, on a host that would wait longer', async () => {
     const host = await TestHost.start({ workers: 1, allowOutbound: ['127.0.0.1'], queueTimeoutMs: 600_000 });
     await host.deploy('corners', corners);
+    // While its thread starts, the first request would be refused for its time in the queue as well.
+    expect((await host.call('/f/corners/count')).status).toBe(200);
     await have(host, 'corners', { concurrency: 1, queueTimeoutMs: 20 });
     const { origin, full, open } = await gate(1);
     const first = host.call(path('corners', origin));
