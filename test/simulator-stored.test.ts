@@ -171,7 +171,7 @@ describe('a trace in a file', () => {
   it('is replayed by threads at once, drawn anew for each replication', async () => {
     const options = { ...TIMES, serviceTime: 'exponential:300ms' };
     const scenario: ScenarioInput = { platforms: ['functions', 'vm'], replications: 3, seed: 4 };
-    const released: number[] = [];
+    const released: string[] = [];
     const results = await Promise.all(
       [Number.POSITIVE_INFINITY, 100].map(async (inMemoryMax) => {
         const files = new TempFiles();
@@ -179,14 +179,16 @@ describe('a trace in a file', () => {
           openWorkload(UNSORTED, { ...options, seed: replicationSeed(4, at) }, {}, inMemoryMax, files),
         );
         const of = (replication: number) => traces[replication] as Promise<Replayable>;
-        const release = (replication: number) => void released.push(replication);
-        const result = await simulateOnThreads({ of, release }, scenario, { version: '1', threads: 2 });
+        const partsOf = (replication: number) => [`${replication}`];
+        const release = (part: string) => void released.push(part);
+        const own = { of, partsOf, release };
+        const result = await simulateOnThreads(own, scenario, { version: '1', threads: 2 });
         files.end();
         return JSON.stringify(result);
       }),
     );
     expect(results[1]).toBe(results[0]);
-    expect(released.sort()).toEqual([0, 0, 1, 1, 2, 2]);
+    expect(released.sort()).toEqual(['0', '0', '1', '1', '2', '2']);
   });
 
   it('leaves nothing in its folder, not even while it is there', async () => {

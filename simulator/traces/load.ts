@@ -7,8 +7,8 @@ import { SEED_DEFAULT } from './read.ts';
 import { sharedTrace } from './shared.ts';
 import { stored, streamOf, surveyed } from './stored.ts';
 import type { Spilling, TempFiles } from './temp-files.ts';
-import { isStored, type ReadTrace, type Replayable, type Trace } from './trace.ts';
-import { parseSteps } from './transform.ts';
+import { isStored, isStream, type ReadTrace, type Replayable, type Trace } from './trace.ts';
+import { applySteps, parseSteps, stepsAfterReading } from './transform.ts';
 import { inTurns, type ReadControl } from './turns.ts';
 import { parseWorkload } from './workload.ts';
 import { inMemory, workloadStream } from './workload-stream.ts';
@@ -48,6 +48,39 @@ export async function loadWorkload(
 /** Where a replay and its threads find it. */
 const replayable = async (trace: ReadTrace, control: ReadControl): Promise<Replayable> =>
   isStored(trace) ? streamOf(await inTurns(surveyed(trace), control)) : sharedTrace(trace);
+
+/**
+ * Another trace made by more transformations of one that was opened, which stays as it is: the very trace that
+ * `openWorkload` would give with these steps after its own, but for a first scale below 1, which draws otherwise where it
+ * thins a file that is read.
+ * @param source what `opened` was opened by; its files are not touched.
+ * @param more steps that are no mix. @param files must stay until the last replay of the new trace is over.
+ * @throws CodedError `usage`, `trace-empty`, `trace-too-large`, `file-unwritable`; `interrupted`.
+ */
+export async function openChanged(
+  opened: Replayable,
+  source: { readonly file: string | null; readonly options: WorkloadOptions },
+  more: readonly string[],
+  control: ReadControl,
+  inMemoryMax: number | undefined,
+  files: TempFiles,
+): Promise<Replayable> {
+  const spilling: Spilling = { files, inMemoryMax: inMemoryMax ?? IN_MEMORY_MAX };
+  const own = parseSteps(source.options.transform);
+  const done = source.file === null ? own : stepsAfterReading(own);
+  const steps = [...done, ...parseSteps(more)];
+  const read = isStream(opened)
+    ? (opened.stored?.trace ?? (await inTurns(stored(opened, spilling), control)))
+    : opened;
+  const mixOf = (): never => {
+    throw new Error('a mix is no change of a trace that is open');
+  };
+  const seed = source.options.seed ?? SEED_DEFAULT;
+  return replayable(
+    await inTurns(applySteps(read, steps, seed, mixOf, spilling, done.length), control),
+    control,
+  );
+}
 
 /** The stream of a made-up workload, however short. @throws CodedError as `openWorkload`. */
 export const openStream = (options: WorkloadOptions): Promise<Replayable> =>
