@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { countsPer, describeTrace } from '../simulator/traces/describe.ts';
+import { describeTrace } from '../simulator/traces/describe.ts';
 import { readTraceFile } from '../simulator/traces/file.ts';
-import { loadWorkload, type WorkloadOptions } from '../simulator/traces/load.ts';
+import { openWorkload, type WorkloadOptions } from '../simulator/traces/load.ts';
 import { readTraceText } from '../simulator/traces/read.ts';
 import type { Trace } from '../simulator/traces/trace.ts';
 import { parseSteps } from '../simulator/traces/transform.ts';
@@ -17,7 +17,7 @@ const folder = mkdtempSync(join(tmpdir(), 'ebb-workloads-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const make = (synthetic: string, options: WorkloadOptions = {}): Promise<Trace> =>
-  loadWorkload(null, { synthetic, serviceTime: 'exponential:50ms', ...options });
+  openWorkload(null, { synthetic, serviceTime: 'exponential:50ms', ...options }) as Promise<Trace>;
 const isSorted = ({ arrivedAtUs }: Trace): boolean =>
   arrivedAtUs.every((time, at) => at === 0 || time >= (arrivedAtUs[at - 1] as number));
 /** Requests from one second to before another. */
@@ -101,11 +101,11 @@ describe('a made-up workload', () => {
 
   it('needs a service time, and either itself or a file', async () => {
     const text = 'poisson:rate=1/s,duration=9m';
-    await expect(loadWorkload(null, { synthetic: text })).rejects.toThrow(/serviceTime fills them/);
-    await expect(loadWorkload(null, {})).rejects.toThrow(
+    await expect(openWorkload(null, { synthetic: text })).rejects.toThrow(/serviceTime fills them/);
+    await expect(openWorkload(null, {})).rejects.toThrow(
       /expected either it or the file of a trace, got neither/,
     );
-    await expect(loadWorkload('x', { synthetic: text })).rejects.toMatchObject({ code: 'usage' });
+    await expect(openWorkload('x', { synthetic: text })).rejects.toMatchObject({ code: 'usage' });
     await expect(make(text, { csvTime: 't' })).rejects.toThrow(/expected no options of files, got csvTime/);
     await expect(make('poisson:rate=0/s,duration=1s')).rejects.toMatchObject({ code: 'trace-empty' });
   });
@@ -327,11 +327,6 @@ describe('a transformation', () => {
 });
 
 describe('the description of a trace', () => {
-  it('counts per interval, empty ones included', () => {
-    expect(countsPer(Float64Array.of(0, 0, 0, 3e6), 1e6)).toEqual({ mean: 1, max: 3, dispersion: 1.5 });
-    expect(countsPer(Float64Array.of(5), 1e6)).toEqual({ mean: 1, max: 1, dispersion: null });
-  });
-
   it('of the bundled LLM trace: its peak and its index of dispersion as published with it', async () => {
     const file = new URL('../simulator/traces/samples/azure_llm2023_code.csv', import.meta.url).pathname;
     const info = describeTrace(

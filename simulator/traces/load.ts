@@ -7,7 +7,7 @@ import { SEED_DEFAULT } from './read.ts';
 import { sharedTrace } from './shared.ts';
 import { stored, streamOf, surveyed } from './stored.ts';
 import type { Spilling, TempFiles } from './temp-files.ts';
-import { isStored, isStream, type ReadTrace, type Replayable, type Trace } from './trace.ts';
+import { isStored, isStream, type ReadTrace, type Replayable } from './trace.ts';
 import { applySteps, parseSteps, stepsAfterReading } from './transform.ts';
 import { inTurns, type ReadControl } from './turns.ts';
 import { parseWorkload } from './workload.ts';
@@ -31,19 +31,6 @@ const FILE_OPTIONS = [
 
 /** A trace of more requests than this is not in memory: it comes from a file, or is made anew, piece by piece. */
 const IN_MEMORY_MAX = 2 ** 22;
-
-/**
- * Reads or makes up a workload, fills and transforms it. All of it is in shared memory.
- * @param file null for a made-up one.
- * @throws CodedError `usage` unless there is either a file or `synthetic`; `trace-too-large`; else as readTraceFile.
- */
-export async function loadWorkload(
-  file: string | null,
-  options: WorkloadOptions = {},
-  control: ReadControl = {},
-): Promise<Trace> {
-  return (await openWorkload(file, options, control, Number.POSITIVE_INFINITY)) as Trace;
-}
 
 /** Where a replay and its threads find it. */
 const replayable = async (trace: ReadTrace, control: ReadControl): Promise<Replayable> =>
@@ -87,11 +74,14 @@ export const openStream = (options: WorkloadOptions): Promise<Replayable> =>
   openWorkload(null, options, {}, 0);
 
 /**
- * The same, but a long one is a stream: a made-up workload that is not transformed is made anew for each replay, and all
- * else lies in temporary files, if there are any to take it.
+ * Reads or makes up a workload, fills and transforms it. What is in memory is in shared memory. A long one is a stream: a
+ * made-up workload that is not transformed is made anew for each replay, and all else lies in temporary files, if there
+ * are any to take it.
+ * @param file null for a made-up one.
  * @param inMemoryMax more requests than this are long.
  * @param files must stay until the last replay is over. Without them all but made-up workloads is in memory.
- * @throws CodedError as `loadWorkload`; `file-unwritable`.
+ * @throws CodedError `usage` unless there is either a file or `synthetic`; `trace-too-large`; `file-unwritable`; else as
+ * readTraceFile.
  */
 export async function openWorkload(
   file: string | null,
