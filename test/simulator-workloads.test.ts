@@ -11,6 +11,7 @@ import { readTraceText } from '../simulator/traces/read.ts';
 import type { Trace } from '../simulator/traces/trace.ts';
 import { parseSteps } from '../simulator/traces/transform.ts';
 import { mixed, scaled } from '../simulator/traces/transform-steps.ts';
+import { atOnce } from '../simulator/traces/turns.ts';
 import { parseWorkload } from '../simulator/traces/workload.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ebb-workloads-'));
@@ -226,15 +227,15 @@ describe('a transformation', () => {
 
   it('scale keeps each request and its span, and thins as if by a coin', async () => {
     const base = await make('poisson:rate=50/s,duration=200s');
-    const double = scaled(base, 2.5, 3, 'test');
+    const double = atOnce(scaled(base, 2.5, 3, 'test'));
     near(double.count, base.count * 2.5);
     expect(double.arrivedAtUs.at(-1)).toBe(base.arrivedAtUs.at(-1));
-    const thin = scaled(base, 0.25, 3, 'test');
+    const thin = atOnce(scaled(base, 0.25, 3, 'test'));
     near(thin.count, base.count / 4);
     const known = new Set(base.arrivedAtUs);
     expect(thin.arrivedAtUs.every((time) => known.has(time))).toBe(true);
-    expect(scaled(base, 0.25, 3, 'test')).toEqual(thin);
-    expect(scaled(base, 0.25, 4, 'test').arrivedAtUs).not.toEqual(thin.arrivedAtUs);
+    expect(atOnce(scaled(base, 0.25, 3, 'test'))).toEqual(thin);
+    expect(atOnce(scaled(base, 0.25, 4, 'test')).arrivedAtUs).not.toEqual(thin.arrivedAtUs);
   });
 
   it('scale below 1 as the first step thins while the trace is read, and says so', () => {
@@ -281,7 +282,7 @@ describe('a transformation', () => {
   it('mix keeps every request of both, in order', async () => {
     const one = await make('poisson:rate=5/s,duration=60s,functions=a:1+b:1');
     const two = await make('poisson:rate=3/s,duration=90s,functions=b:1+c:1', { seed: 9 });
-    const both = mixed(one, two);
+    const both = atOnce(mixed(one, two));
     expect(both.count).toBe(one.count + two.count);
     expect(isSorted(both)).toBe(true);
     expect(both.functionNames).toEqual(['a', 'b', `b (${two.name})`, 'c']);

@@ -109,9 +109,11 @@ export async function openWorkload(
   const stream = workloadStream(workload, { seed, serviceTime, memoryMb: traceMemoryMb ?? null });
   const steps = parseSteps(options.transform);
   const isLong = stream.expected > inMemoryMax;
-  if (steps.length === 0) return isLong ? stream : inMemory(stream);
+  if (steps.length === 0) return isLong ? stream : inTurns(inMemory(stream), control);
   const trace =
-    isLong && spilling !== null ? await inTurns(stored(stream, spilling), control) : inMemory(stream);
+    isLong && spilling !== null
+      ? await inTurns(stored(stream, spilling), control)
+      : await inTurns(inMemory(stream), control);
   const rules = { serviceTime: serviceTime ?? undefined, spilling };
   return replayable(await transformTrace(trace, steps, options, rules, control), control);
 }

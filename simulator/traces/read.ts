@@ -107,6 +107,11 @@ export class TraceIntake {
     if (this.#waitingBytes >= HEAD_BYTES) this.#start(this.#waitingBytes >= HEAD_BYTES_MAX);
   }
 
+  /** A chance to sort what has no place in memory, after each piece of the file. @throws CodedError `file-unwritable` */
+  *settle(): Work<void> {
+    if (this.#builder !== null) yield* this.#builder.settle();
+  }
+
   /** Files that the trace's format may need, after all of its own bytes and before `finish`. */
   companionPath(which: Companion): { readonly path: string; readonly isNamed: boolean } | null {
     if (this.#push === null) this.#start(true);

@@ -184,7 +184,7 @@ function* appliedAnywhere(trace: ReadTrace, step: Step, how: How): Work<ReadTrac
   const { seed, purpose, mixOf, spilling } = how;
   const isInFile = isStored(trace) || (step.kind === 'mix' && isStored(mixOf(step.path)));
   if (spilling === null || !(isInFile || countAfter(trace, step, how) > spilling.inMemoryMax)) {
-    return applied(trace as Trace, step, seed, purpose, mixOf as (path: string) => Trace);
+    return yield* applied(trace as Trace, step, seed, purpose, mixOf as (path: string) => Trace);
   }
   const own = yield* stored(trace as Trace, spilling);
   const other = step.kind === 'mix' ? yield* stored(mixOf(step.path) as Trace, spilling) : null;
@@ -199,7 +199,7 @@ function applied(
   seed: number,
   purpose: string,
   mixOf: (path: string) => Trace,
-): Trace {
+): Work<Trace> {
   switch (step.kind) {
     case 'scale':
       return scaled(trace, step.factor, seed, purpose);
