@@ -7,13 +7,13 @@ import type { Registry } from './registry.ts';
 import type { SettingsStore } from './settings-store.ts';
 import type { WorkerPool } from './threads/pool.ts';
 import type { RunEvents, RunResult } from './threads/run-events.ts';
-import type { Caller } from './threads/run-order.ts';
+import type { Caller, RunOrder } from './threads/run-order.ts';
 import type { RequestHead } from './wasi/execution-port.ts';
 
 /** A request and its way back, as far as executing and recording it concerns. */
 export interface Exchange {
   readonly request: RequestHead;
-  readonly hasBody: boolean;
+  readonly wholeBody: RunOrder['wholeBody'];
   readonly events: RunEvents;
   /** Of the request's body, by now. */
   readonly bytesIn: number;
@@ -125,8 +125,8 @@ export class Executor {
     try {
       const component = await compiling;
       loadedMs = performance.now();
-      const { request, hasBody, events } = exchange;
-      const order = { ...caller, functionName, lease, limits, request, hasBody, events };
+      const { request, wholeBody, events } = exchange;
+      const order = { ...caller, functionName, lease, limits, request, wholeBody, events };
       result = await this.#pool.run(component, order);
     } catch (thrown) {
       const refusal = asCodedError(thrown);

@@ -2,7 +2,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CodedError } from '../metering/errors.ts';
 import type { Exchange } from './executor.ts';
-import { hasBody } from './request-body.ts';
 import { RequestFeed } from './request-feed.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { RunControl, RunEvents } from './threads/run-events.ts';
@@ -18,7 +17,7 @@ export interface ExchangeOptions {
 
 export class PublicExchange implements Exchange, RunEvents {
   readonly request: RequestHead;
-  readonly hasBody: boolean;
+  readonly wholeBody: Exchange['wholeBody'];
   readonly #feed: RequestFeed;
   readonly #relay: ResponseRelay;
   readonly #gone = new AbortController();
@@ -30,8 +29,8 @@ export class PublicExchange implements Exchange, RunEvents {
     { request, requestBytesMax, nextId }: ExchangeOptions,
   ) {
     this.request = request;
-    this.hasBody = hasBody(incoming);
     this.#feed = new RequestFeed(incoming, outgoing, requestBytesMax);
+    this.wholeBody = () => this.#feed.whole;
     this.#relay = new ResponseRelay(outgoing, nextId);
     outgoing.once('close', () => {
       // A response that was broken off for the guest's sake is not the client's doing.

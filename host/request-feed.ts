@@ -68,6 +68,12 @@ export class RequestFeed {
     if (this.fault) throw this.fault;
   }
 
+  /** The body, where it is small and all of it is there, without trailers. It stays for the run that takes it. */
+  get whole(): readonly Uint8Array[] | undefined {
+    const isWhole = this.#isEnded && !this.#control && this.#heldBytes <= SMALL_BYTES;
+    return isWhole && this.#incoming.rawTrailers.length === 0 ? this.#held : undefined;
+  }
+
   /** A run takes the body from now on. */
   start(control: RunControl): void {
     this.#control = control;

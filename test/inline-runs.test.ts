@@ -6,7 +6,7 @@ import type { RunEvents } from '../host/threads/run-events.ts';
 import type { RunOrder } from '../host/threads/run-order.ts';
 import { closeAll } from './host-kit.ts';
 import { loadedPlan, toComponent } from './linking-harness.ts';
-import { answering, type GuestText, guestText, SAY_OK } from './linking-wat.ts';
+import { answering, type GuestText, guestText, SAY_OK, TAKE_BODY } from './linking-wat.ts';
 import { MEMORY_BYTES, openPool, orderOf } from './pool-kit.ts';
 
 const FIRST_AWAY_MS = 100;
@@ -228,8 +228,30 @@ describe('a component', () => {
 });
 
 describe('a request', () => {
-  test('with a body is not for the serving thread', async () => {
-    expect(attempt(await guest({}), { hasBody: true })).toEqual({ result: undefined, words: [] });
+  test('with a body that is there is read, in whatever pieces it came', async () => {
+    // Reads until the end, and answers with what it has read.
+    const component = await guest({
+      act: `${TAKE_BODY} (local.set $c (i32.const 3000))
+        (block $end (loop $more
+          (call $read (local.get $a) (i64.const 3) (i32.const 32))
+          (br_if $end (i32.load8_u (i32.const 32)))
+          (memory.copy (local.get $c) (i32.load (i32.const 36)) (i32.load (i32.const 40)))
+          (local.set $c (i32.add (local.get $c) (i32.load (i32.const 40))))
+          (br $more)))
+        (local.set $d (i32.sub (local.get $c) (i32.const 3000)))`,
+      answer: ['(i32.const 3000)', '(local.get $d)'],
+    });
+    warm(component);
+    for (const pieces of [[], ['one'], ['o', '', 'ne and two', ' and three']]) {
+      const wholeBody = () => pieces.map((piece) => new Uint8Array(Buffer.from(piece)));
+      const { words } = attempt(component, { wholeBody });
+      expect(words.slice(0, 3)).toEqual(['start', 'head 200', `body ${pieces.join('')}`]);
+    }
+  });
+
+  test('whose body is not there, or not small, is not for the serving thread', async () => {
+    const left = { result: undefined, words: [] };
+    expect(attempt(await guest({}), { wholeBody: () => undefined })).toEqual(left);
   });
 
   test('to a function that uses its instances again is not for the serving thread', async () => {

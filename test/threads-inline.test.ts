@@ -117,3 +117,19 @@ test('a host records what runs there as it records all else', async () => {
   }
   expect(host.internalErrors).toEqual([]);
 });
+
+test('a host runs requests with small bodies there, and all others elsewhere', async () => {
+  const host = await TestHost.start({ inlineUs: 1_000 });
+  await host.deploy('echo', await example('echo'));
+  const small = 'größer';
+  const large = 'x'.repeat(200_000);
+  for (let round = 0; round < 40; round++) {
+    const body = round % 10 === 9 ? large : small;
+    expect((await host.call('/f/echo/', { method: 'POST', body })).text).toBe(body);
+  }
+  for (const { outcome, bytesIn, bytesOut } of await host.executions()) {
+    expect(outcome).toBe('ok');
+    expect(bytesOut).toBe(bytesIn);
+    expect([Buffer.byteLength(small), large.length]).toContain(bytesIn);
+  }
+});

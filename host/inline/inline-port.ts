@@ -1,6 +1,6 @@
 /**
- * The outside of an execution that runs on the serving thread: a request without a body, and a response that is kept
- * until the guest has returned. Whatever else a guest asks for ends the attempt before it has any effect.
+ * The outside of an execution that runs on the serving thread: a request that is there as a whole, and a response that
+ * is kept until the guest has returned. Whatever else a guest asks for ends the attempt before it has any effect.
  */
 import { WINDOW_BYTES } from '../body-window.ts';
 import type {
@@ -43,14 +43,39 @@ class NoNews implements News {
   }
 }
 
-const NO_BODY: BodySource = {
-  availableBytes: 0,
-  state: 'ended',
-  failure: undefined,
-  trailers: [],
-  read: () => new Uint8Array(),
-  cancel: () => undefined,
-};
+/** A body that is all there. */
+class HeldBody implements BodySource {
+  readonly state = 'ended';
+  readonly failure = undefined;
+  readonly trailers: WireHeaders = [];
+  availableBytes = 0;
+  readonly #chunks: readonly Uint8Array[];
+  #chunk = 0;
+  /** Of the chunk that is being read. */
+  #readBytes = 0;
+
+  constructor(chunks: readonly Uint8Array[]) {
+    this.#chunks = chunks;
+    for (const { length } of chunks) this.availableBytes += length;
+  }
+
+  read(lengthMax: number): Uint8Array {
+    while (this.#readBytes === this.#chunks[this.#chunk]?.length) {
+      this.#chunk++;
+      this.#readBytes = 0;
+    }
+    const chunk = this.#chunks[this.#chunk];
+    if (!chunk) return new Uint8Array();
+    const read = chunk.subarray(this.#readBytes, this.#readBytes + lengthMax);
+    this.#readBytes += read.length;
+    this.availableBytes -= read.length;
+    return read;
+  }
+
+  cancel(): void {
+    this.availableBytes = 0;
+  }
+}
 
 /** Keeps a body, which is refused where it is not small. */
 class KeptBody implements BodySink {
@@ -76,14 +101,15 @@ class KeptBody implements BodySink {
 
 export class InlinePort implements ExecutionPort {
   readonly news: News;
-  readonly requestBody = NO_BODY;
+  readonly requestBody: BodySource;
   readonly body = new KeptBody();
   head: ResponseHead | undefined;
   readonly #departure: Departure;
 
-  constructor(departure: Departure) {
+  constructor(body: readonly Uint8Array[], departure: Departure) {
     this.#departure = departure;
     this.news = new NoNews(departure);
+    this.requestBody = new HeldBody(body);
   }
 
   enter(): void {}

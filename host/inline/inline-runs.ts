@@ -65,11 +65,6 @@ const NO_CONTROL: RunControl = {
   cancel: () => undefined,
 };
 
-const cpuNowUs = (): number => {
-  const { user, system } = process.threadCpuUsage();
-  return user + system;
-};
-
 const inUs = (ms: number): number => Math.ceil(ms * 1_000);
 
 function isSmall({ plan, memories }: CompiledComponent): boolean {
@@ -97,10 +92,11 @@ export class InlineRuns {
 
   /** @returns undefined where it has to run elsewhere; its events have heard nothing then. */
   run(compiled: CompiledComponent, order: RunOrder): RunResult | undefined {
-    if (order.hasBody || order.limits.reuse.requestsMax > 1) return undefined;
+    if (order.limits.reuse.requestsMax > 1) return undefined;
     const inline = this.#inlineOf(compiled);
     if (!inline || inline.isAway(this.#nowMs()) || !this.#watch.isReady) return undefined;
-    const done = this.#attempt(inline, order);
+    const body = order.wholeBody();
+    const done = body && this.#attempt(inline, order, body);
     if (!done) return undefined;
     const { events } = order;
     events.onStart(NO_CONTROL);
@@ -129,13 +125,20 @@ export class InlineRuns {
     return inline;
   }
 
-  #attempt(inline: Inline, order: RunOrder): Done | undefined {
-    const attempt = new Attempt(inline.linked, order, this.#watch);
+  #attempt(inline: Inline, order: RunOrder, body: readonly Uint8Array[]): Done | undefined {
+    const attempt = new Attempt(inline.linked, { order, body, watch: this.#watch });
     const done = attempt.run();
     if (!done || attempt.hasGrown) inline.goAway(this.#nowMs());
     else inline.hasCounted();
     return done;
   }
+}
+
+interface AttemptOptions {
+  readonly order: RunOrder;
+  /** Of the request. */
+  readonly body: readonly Uint8Array[];
+  readonly watch: InlineWatch;
 }
 
 /** One run. */
@@ -146,14 +149,14 @@ class Attempt {
   readonly #order: RunOrder;
   readonly #watch: InlineWatch;
   readonly #departure = new Departure();
-  readonly #port = new InlinePort(this.#departure);
+  readonly #port: InlinePort;
   readonly #log: LogBuffer;
   readonly #execution: Execution;
   readonly #startedMs = performance.now();
-  readonly #startedCpuUs = cpuNowUs();
 
-  constructor(linked: LinkedComponent, order: RunOrder, watch: InlineWatch) {
+  constructor(linked: LinkedComponent, { order, body, watch }: AttemptOptions) {
     const { request, limits } = order;
+    this.#port = new InlinePort(body, this.#departure);
     this.#linked = linked;
     this.#order = order;
     this.#watch = watch;
@@ -216,8 +219,8 @@ class Attempt {
       startedAtMs: performance.timeOrigin + this.#startedMs,
       startupUs,
       runUs,
-      // The kernel counts in ticks: what it adds at once may belong to the time before.
-      cpuUs: Math.min(Math.ceil(cpuNowUs() - this.#startedCpuUs), startupUs + runUs),
+      // It never waits, and what the kernel counts is too coarse for some microseconds.
+      cpuUs: startupUs + runUs,
       fuelUsed: fuelMax === 0 ? 0 : Math.min(Number(BigInt(fuelMax) - fuelLeft), Number.MAX_SAFE_INTEGER),
       memoryBytesPeak,
       isWarm: false,

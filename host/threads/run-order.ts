@@ -20,7 +20,8 @@ export interface RunOrder extends Caller {
   readonly lease: number;
   readonly limits: RunLimits;
   readonly request: RequestHead;
-  readonly hasBody: boolean;
+  /** The request's body where it is small and all of it is there, trailers included; it comes by events as well. */
+  readonly wholeBody: () => readonly Uint8Array[] | undefined;
   readonly events: RunEvents;
 }
 
