@@ -12,12 +12,12 @@ import { simulate } from '../simulator/run.ts';
 import { checkScenario, type ScenarioInput } from '../simulator/scenario.ts';
 import { openWorkload } from '../simulator/traces/load.ts';
 import { parseServiceTime } from '../simulator/traces/service-time.ts';
-import { syntheticTrace } from '../simulator/traces/synthetic.ts';
 import { isStream, type Trace } from '../simulator/traces/trace.ts';
 import { atOnce } from '../simulator/traces/turns.ts';
 import { parseWorkload } from '../simulator/traces/workload.ts';
 import { inMemory, workloadStream } from '../simulator/traces/workload-stream.ts';
 import { batchMeans } from './queue-kit.ts';
+import { syntheticTrace } from './synthetic-load.ts';
 
 const SERVICE = parseServiceTime('exponential:120ms');
 const streamOf = (text: string, memoryMb: number | null = null) =>

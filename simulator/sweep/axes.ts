@@ -36,7 +36,7 @@ const TEXTS: readonly AxisKey[] = [
   'rate',
   ...(['provisioned', 'scaleSteps', 'instanceType', 'prices', 'spotLivesS', 'alarmOut', 'alarmIn'] as const),
 ];
-export const POINTS_MAX = 10_000;
+const POINTS_MAX = 10_000;
 const DIGITS = 12;
 const FORMS = 'values between commas, or ranges: 1,2,4 or 1..16 or 60..600+60 or 128..8192*2';
 

@@ -2,19 +2,18 @@
  * Many replays of one trace: each platform at each point of a grid of its own options and of changes to the traffic, which
  * of them hold what is required, and the cheapest of those.
  */
-import { CodedError } from '../../metering/errors.ts';
-import { checkFits, planned, tasksOf } from '../plan.ts';
+import { checkFits, tasksOf } from '../plan.ts';
 import type { PlatformName } from '../platforms/platform.ts';
 import type { Planned, ReplayOutcome } from '../replay.ts';
 import { figuresOf, type Intervals } from '../replications.ts';
 import type { PlatformResult, SimulationResult } from '../result.ts';
-import { checkScenario, type Scenario, type ScenarioInput } from '../scenario.ts';
-import { OPTION_USERS, type ScenarioKey } from '../scenario-options.ts';
+import type { ScenarioInput } from '../scenario.ts';
 import type { Traces } from '../threads/parallel-run.ts';
 import { ParallelRun } from '../threads/parallel-run.ts';
 import { interrupted, type ThreadOptions } from '../threads/simulate.ts';
 import { isTrafficKey, type Traffic } from '../traces/traffic.ts';
-import { type Axis, gridOf, type PointValues, readAxes, type SweepInput, splitTraffic } from './axes.ts';
+import { gridOf, type PointValues, readAxes, type SweepInput, splitTraffic } from './axes.ts';
+import { byTraffic, type PlannedPoint, pointsOf, scenarioAt } from './points.ts';
 import { holds, type Requirement, readRequirements, requirementText } from './requirements.ts';
 
 export interface SweepPoint {
@@ -65,74 +64,11 @@ export interface SweepResult {
   readonly traffic: readonly SweptTraffic[];
 }
 
-interface PlannedPoint {
-  readonly values: PointValues;
-  readonly traffic: Traffic;
-  readonly planned: Planned;
-}
-
-/** A point with its place in the result, and what became of each of its replications. */
+/** A point that was done, and under which traffic. */
 interface DonePoint {
   readonly point: SweepPoint;
   readonly traffic: Traffic;
   readonly trace: SimulationResult['trace'];
-}
-
-/** Options that choose a price book or a size: that shows in what they choose. */
-const CHOOSERS: readonly ScenarioKey[] = ['prices', 'instanceType'];
-
-function isOfUse(platform: PlatformName, { key }: Axis): boolean {
-  if (isTrafficKey(key)) return true;
-  return OPTION_USERS[key].includes(platform) && !(platform === 'functions' && key === 'instanceType');
-}
-
-const valuesText = (values: PointValues): string =>
-  Object.entries(values)
-    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .join(' ');
-
-function scenarioAt(base: ScenarioInput, values: PointValues): Scenario {
-  const { options } = splitTraffic(values);
-  const { prices } = options;
-  const input = { ...base, ...options, ...(prices === undefined ? {} : { prices: [prices] }) };
-  try {
-    return checkScenario(input as ScenarioInput);
-  } catch (thrown) {
-    if (!(thrown instanceof CodedError)) throw thrown;
-    throw new CodedError(thrown.code, `sweep at ${valuesText(values)}: ${thrown.message}`, thrown.details);
-  }
-}
-
-/** Two points that differ in nothing that this platform sees are one. */
-function sameness({ values, planned: { platform, pricing } }: PlannedPoint): string {
-  const seen = Object.entries(values).filter(([key]) => !CHOOSERS.includes(key as ScenarioKey));
-  return JSON.stringify([platform, pricing.book.id, pricing.size?.name, seen]);
-}
-
-function pointsOf(
-  base: ScenarioInput,
-  axes: readonly Axis[],
-  platforms: readonly PlatformName[],
-): PlannedPoint[] {
-  const points = new Map<string, PlannedPoint>();
-  for (const platform of platforms) {
-    for (const values of gridOf(axes.filter((axis) => isOfUse(platform, axis)))) {
-      for (const entry of planned(scenarioAt(base, values), platform)) {
-        const point = { values, traffic: splitTraffic(values).traffic, planned: entry };
-        const key = sameness(point);
-        if (!points.has(key)) points.set(key, point);
-      }
-    }
-  }
-  return [...points.values()];
-}
-
-/** Points under one traffic come one after the other, so that each trace is needed once; those of a rate as well. */
-function byTraffic(points: readonly PlannedPoint[]): readonly PlannedPoint[] {
-  const groups = Map.groupBy(points, ({ traffic }) => traffic.rate);
-  return [...groups.values()].flatMap((group) =>
-    [...Map.groupBy(group, ({ traffic }) => JSON.stringify(traffic)).values()].flat(),
-  );
 }
 
 /** A point of which all replications were done; else null. */
@@ -174,11 +110,12 @@ export async function sweep(
     trace,
   );
   const order = byTraffic(points);
+  const placeOf = new Map(order.map((point, place) => [point, place]));
   const run = new ParallelRun(tasksOf(order, seed, replications), traces, threads);
   onRun?.(run);
   const outcomes = await run.outcomes;
   const done = points.flatMap((point) => {
-    const at = order.indexOf(point);
+    const at = placeOf.get(point) as number;
     const own = Array.from({ length: replications }, (_, each) => outcomes[each * order.length + at] ?? null);
     return donePoint(point, own, requirements) ?? [];
   });

@@ -22,7 +22,7 @@ import { atOnce, type Work } from './turns.ts';
 
 const US_PER_MINUTE = 60 * US_PER_S;
 const TOP_FUNCTIONS = 10;
-export const SHAPE_COLUMNS_MAX = 100;
+const SHAPE_COLUMNS_MAX = 100;
 /** Arrivals between two turns: some milliseconds. */
 const STEP = 8192;
 

@@ -9,7 +9,7 @@ import type { Work } from './turns.ts';
 const DIGIT_BITS = 11;
 const BUCKETS = 2 ** DIGIT_BITS;
 /** Arrivals between two turns: about a millisecond of a pass. */
-export const SLICE = 2 ** 16;
+const SLICE = 2 ** 16;
 
 /** Calls for one slice of so many places after the other, with a turn after each. */
 export function* eachSlice(
