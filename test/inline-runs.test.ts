@@ -9,7 +9,7 @@ import { loadedPlan, toComponent } from './linking-harness.ts';
 import { answering, type GuestText, guestText, SAY_OK, TAKE_BODY } from './linking-wat.ts';
 import { MEMORY_BYTES, openPool, orderOf } from './pool-kit.ts';
 
-const FIRST_AWAY_MS = 100;
+const FIRST_AWAY_MS = 20;
 
 let nowMs = 0;
 const runs = new InlineRuns(() => nowMs);

@@ -18,7 +18,7 @@ import { InlineWatch } from './inline-watch.ts';
 /** Instances that start larger would take too long to clear, and to fill in one instruction. */
 const PAGES_MAX = 64;
 /** How long a component stays away after an attempt that did not count: twice as long each time, up to the most. */
-const AWAY_MS = { first: 100, most: 60_000 } as const;
+const AWAY_MS = { first: 20, most: 60_000 } as const;
 /** Attempts in a row that count, after which it is the first time again. */
 const TRUSTED_RUNS = 1_000;
 
