@@ -11,6 +11,8 @@ const DESCRIPTIONS: Readonly<Record<NumberName, string>> = {
   port: 'public listener; 0 takes a free port',
   adminPort: 'admin listener; 0 takes a free port',
   workers: 'worker threads that run functions side by side',
+  inlineUs:
+    'functions whose runs take less on average run on the serving thread, which wakes no other; 0 keeps them off it',
   timeLimitMs: 'longest that one execution may take',
   cpuLimitMs: 'most processor time that one execution may use; without it, as much as it may take',
   fuelLimit: 'most fuel that one execution may use, the same count on every machine; 0 counts none',

@@ -92,10 +92,10 @@ export function splitTraceOptions(options: Readonly<Record<string, unknown>>): {
   return { trace, others };
 }
 
-/** The simulator names its options as in code; here they are flags. */
 /** Lists whose flag names one of them. */
 const PLURALS: Readonly<Record<string, string>> = { platforms: 'platform', extras: 'extra' };
 
+/** The simulator names its options as in code; here they are flags. */
 export function inFlags(thrown: unknown, keys: readonly string[] = WORKLOAD_KEYS): unknown {
   const codes = ['usage', 'config-invalid', 'prices-unfit', 'trace-invalid', 'trace-too-large'];
   if (!(thrown instanceof CodedError) || !codes.includes(thrown.code)) return thrown;

@@ -16,6 +16,8 @@ export interface HostConfig {
   readonly dataDir: string;
   /** Worker threads that run guests side by side. */
   readonly workers: number;
+  /** Functions whose runs take less on average, start-up included, run on the serving thread; 0 keeps guests off it. */
+  readonly inlineUs: number;
   /** Longest that one execution may take, start-up included. */
   readonly timeLimitMs: number;
   /** Most processor time that one execution may use, start-up included. */
@@ -79,6 +81,7 @@ export const NUMBER_SETTINGS = {
   port: number(7070, 0, 65_535, 'port'),
   adminPort: number(7071, 0, 65_535, 'port'),
   workers: number(2, 1, 256, 'threads'),
+  inlineUs: number(100, 0, 1_000, 'us'),
   timeLimitMs: number(10_000, 1, 3_600_000, 'ms'),
   cpuLimitMs: { ...number(10_000, 1, 3_600_000, 'ms'), sameAs: 'timeLimitMs' },
   fuelLimit: { ...number(0, 0, 1e15, 'fuel'), isOffAtZero: true },

@@ -13,6 +13,7 @@ import type { RequestHead } from './wasi/execution-port.ts';
 /** A request and its way back, as far as executing and recording it concerns. */
 export interface Exchange {
   readonly request: RequestHead;
+  readonly hasBody: boolean;
   readonly events: RunEvents;
   /** Of the request's body, by now. */
   readonly bytesIn: number;
@@ -124,8 +125,9 @@ export class Executor {
     try {
       const component = await compiling;
       loadedMs = performance.now();
-      const { request, events } = exchange;
-      result = await this.#pool.run(component, { ...caller, functionName, lease, limits, request, events });
+      const { request, hasBody, events } = exchange;
+      const order = { ...caller, functionName, lease, limits, request, hasBody, events };
+      result = await this.#pool.run(component, order);
     } catch (thrown) {
       const refusal = asCodedError(thrown);
       await this.#recordRefusal(arrival, exchange, inUs(performance.now() - arrivedMs), refusal);

@@ -243,10 +243,11 @@ export class Host {
 
   #openPool(): WorkerPool {
     const { config, nestedCalls } = this;
-    const { workers, queueLimit } = config;
+    const { workers, queueLimit, inlineUs } = config;
     return new WorkerPool({
       workers,
       queueLimit,
+      inlineUs,
       nestedCalls,
       isKept: (key) => this.#cache.keeps(key),
       isCurrent: (name, lease) => this.registry.leaseOf(name) === lease,

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { CodedError } from '../metering/errors.ts';
 import type { Exchange } from './executor.ts';
+import { hasBody } from './request-body.ts';
 import { RequestFeed } from './request-feed.ts';
 import { ResponseRelay } from './response-relay.ts';
 import type { RunControl, RunEvents } from './threads/run-events.ts';
@@ -17,6 +18,7 @@ export interface ExchangeOptions {
 
 export class PublicExchange implements Exchange, RunEvents {
   readonly request: RequestHead;
+  readonly hasBody: boolean;
   readonly #feed: RequestFeed;
   readonly #relay: ResponseRelay;
   readonly #gone = new AbortController();
@@ -28,6 +30,7 @@ export class PublicExchange implements Exchange, RunEvents {
     { request, requestBytesMax, nextId }: ExchangeOptions,
   ) {
     this.request = request;
+    this.hasBody = hasBody(incoming);
     this.#feed = new RequestFeed(incoming, outgoing, requestBytesMax);
     this.#relay = new ResponseRelay(outgoing, nextId);
     outgoing.once('close', () => {

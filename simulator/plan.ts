@@ -8,6 +8,7 @@ import type { Planned } from './replay.ts';
 import type { Scenario } from './scenario.ts';
 import type { Task } from './threads/parallel-run.ts';
 import type { Replayable } from './traces/trace.ts';
+import type { Traffic } from './traces/traffic.ts';
 
 /**
  * The replays of one replication: an entry for each platform and each price book that it takes.
@@ -27,10 +28,16 @@ export function checkFits(plan: readonly Planned[], trace: Replayable): void {
   }
 }
 
+/** What is replayed under which traffic. */
+export interface PlannedTask {
+  readonly planned: Planned;
+  readonly traffic: Traffic;
+}
+
 /** All replays of a plan: replication after replication, so that each trace is needed once. */
-export function tasksOf(plan: readonly Planned[], seed: number, replications: number): Task[] {
+export function tasksOf(plan: readonly PlannedTask[], seed: number, replications: number): Task[] {
   return Array.from({ length: replications }, (_, replication) => {
     const own = replicationSeed(seed, replication);
-    return plan.map((entry) => ({ planned: entry, replication, seed: own }));
+    return plan.map((entry) => ({ ...entry, replication, seed: own }));
   }).flat();
 }

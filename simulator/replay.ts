@@ -33,6 +33,7 @@ export type OnStep = (arrivals: number) => boolean;
 export interface ReplayOutcome {
   readonly result: PlatformResult;
   readonly seen: Seen;
+  readonly trace: SimulationResult['trace'];
 }
 
 /** Hands a trace on step by step. @returns whether that was all of it. */
@@ -115,11 +116,12 @@ export function replay(planned: Planned, trace: Replayable, seed: number, onStep
   return {
     result: platformResult({ name, trace, seen, pricing, freeTier, totals, ...counted, ...rest }),
     seen,
+    trace: describeTrace(trace, seen),
   };
 }
 
 /** What a result says of the trace; of one that is made anew each time that is known from a replay alone. */
-export function describeTrace(trace: Replayable, seen: Seen): SimulationResult['trace'] {
+function describeTrace(trace: Replayable, seen: Seen): SimulationResult['trace'] {
   const whole: Seen = seenOf(trace) ?? seen;
   return {
     file: trace.name,

@@ -5,9 +5,9 @@
 import { CodedError } from '../metering/errors.ts';
 import { replicationSeed } from './kernel/random.ts';
 import { planned } from './plan.ts';
-import { describeTrace, replay } from './replay.ts';
+import { type ReplayOutcome, replay } from './replay.ts';
 import { compareReplications } from './replications.ts';
-import type { PlatformResult, Seen, SimulationResult } from './result.ts';
+import type { PlatformResult, SimulationResult } from './result.ts';
 import { checkScenario, type ScenarioInput } from './scenario.ts';
 import { isStream, type Replayable } from './traces/trace.ts';
 
@@ -41,7 +41,7 @@ export function simulate(
   const plan = planned(scenario);
   onProgress?.(0);
   const runs: PlatformResult[][] = [];
-  let first: Seen | undefined;
+  let first: ReplayOutcome | undefined;
   for (let replication = 0; replication < replications; replication++) {
     const ownSeed = replicationSeed(seed, replication);
     const ownTrace = replication === 0 || redraw === undefined ? trace : redraw(ownSeed);
@@ -53,7 +53,7 @@ export function simulate(
         onProgress?.((replication + fraction) / replications);
         return true;
       });
-      first ??= outcome.seen;
+      first ??= outcome;
       return outcome.result;
     });
     runs.push(run);
@@ -63,7 +63,7 @@ export function simulate(
     version,
     complete: true,
     seed,
-    trace: describeTrace(trace, first as Seen),
+    trace: (first as ReplayOutcome).trace,
     platforms: runs[0] ?? [],
     replications: replications === 1 ? null : compareReplications(runs),
   };

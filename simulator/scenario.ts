@@ -103,7 +103,7 @@ const CORES_MAX = 10_000;
 const MEMORY_MB_MAX = 2 ** 24;
 const COUNT_MAX = 2 ** 31 - 1;
 const ATTEMPTS_MAX = 100;
-export const REPLICATIONS_MAX = 10_000;
+const REPLICATIONS_MAX = 10_000;
 
 type Read = OptionReader<ScenarioKey>;
 

@@ -13,6 +13,20 @@ const SPIKE = ['--synthetic', 'spike:rate=2/s,peak=50/s,at=60s,for=30s,duration=
 const SERVICE = ['--service-time', 'exponential:50ms'];
 
 describe('ebb trace info', () => {
+  it('takes a workload of any length, and ends at Ctrl-C', async () => {
+    const endless = ['--synthetic', 'poisson:rate=1000/s,duration=300000s', ...SERVICE];
+    const before = process.listenerCount('SIGINT');
+    const interruptOnceHeard = (): void => {
+      if (process.listenerCount('SIGINT') > before) process.emit('SIGINT');
+      else setImmediate(interruptOnceHeard);
+    };
+    interruptOnceHeard();
+    const { exitCode, stdout, stderr } = await ebb('trace', 'info', ...endless);
+    expect([exitCode, stdout]).toEqual([130, '']);
+    expect(stderr).toMatch(/describing was interrupted \(interrupted\)/);
+    expect(process.listenerCount('SIGINT')).toBe(before);
+  });
+
   it('describes a workload with its shape, in at most 100 columns', async () => {
     const { exitCode, stdout } = await ebb('trace', 'info', ...SPIKE, ...SERVICE, '--columns', '100');
     expect(exitCode).toBe(0);

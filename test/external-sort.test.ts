@@ -22,7 +22,7 @@ describe('the external sort', () => {
         (list, runMax, fanIn) => {
           const sort = new ExternalSort({ files, inMemoryMax: runMax }, ['bytesIn'], fanIn);
           for (let from = 0; from < list.length; from += runMax) {
-            sort.add(bufferOf(list.slice(from, from + runMax), from), 'x');
+            atOnce(sort.add(bufferOf(list.slice(from, from + runMax), from), 'x'));
           }
           const rows = atOnce(sort.finish());
           const got = [] as (number | undefined)[][];
@@ -46,7 +46,7 @@ describe('the external sort', () => {
   it('says how far its merging is, over all its passes', () => {
     const files = new TempFiles();
     const sort = new ExternalSort({ files, inMemoryMax: 3 }, [], 2);
-    for (let from = 0; from < 30; from += 3) sort.add(bufferOf([9, 5, 1], from), 'x');
+    for (let from = 0; from < 30; from += 3) atOnce(sort.add(bufferOf([9, 5, 1], from), 'x'));
     // Ten runs, then five, three, two and one; what is over is rewritten as it is.
     const stages = [...sort.finish()];
     files.end();

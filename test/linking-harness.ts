@@ -9,7 +9,7 @@ import { LimitCells } from '../host/component/limit-cells.ts';
 import { type GuestInstance, type LinkedComponent, linkComponent } from '../host/component/link.ts';
 import { MemoryPool } from '../host/component/memory-pool.ts';
 import { compileModules } from '../host/component/module-cache.ts';
-import { type LinkPlan, makePlan } from '../host/component/plan.ts';
+import { type LinkPlan, makePlan, type PlanChoice } from '../host/component/plan.ts';
 import { type Answered, Execution } from '../host/wasi/execution.ts';
 import type { OutboundAnswer, OutboundHead, RequestHead } from '../host/wasi/execution-port.ts';
 import { GuestExit } from '../host/wasi/imports.ts';
@@ -56,8 +56,12 @@ export interface Runnable {
 }
 
 /** A component's plan, as if it had been read from disk. */
-export async function loadedPlan(component: Uint8Array, linking: Linking): Promise<LoadedPlan> {
-  const { plan, files } = await makePlan(component, MEMORY_BYTES_MAX, { preferred: linking });
+export async function loadedPlan(
+  component: Uint8Array,
+  linking: Linking,
+  choice: PlanChoice = {},
+): Promise<LoadedPlan> {
+  const { plan, files } = await makePlan(component, MEMORY_BYTES_MAX, { ...choice, preferred: linking });
   const script = plan.linking === 'generated' ? files.find(({ name }) => name === plan.script) : undefined;
   const modules = files.filter(({ name }) => plan.modules.includes(name));
   return { plan, script: script ? Buffer.from(script.bytes).toString() : '', modules };

@@ -64,29 +64,71 @@ describe('a guest with an adapter for preview 1', () => {
     (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ_sizes_get (param i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "path_open" (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))`;
 
-  test('answers and prints the same in both ways', async () => {
-    const adapter = await readFile(
-      new URL(
-        '../node_modules/@bytecodealliance/jco/lib/wasi_snapshot_preview1.reactor.wasm',
-        import.meta.url,
-      ),
-    );
-    const text = guestText({
-      memory: '17',
-      act: `(i32.store (i32.const 100) (i32.const 64)) (i32.store (i32.const 104) (i32.const 2))
+  const ACT = `(i32.store (i32.const 100) (i32.const 64)) (i32.store (i32.const 104) (i32.const 2))
         (if (call $fd_write (i32.const 1) (i32.const 100) (i32.const 1) (i32.const 120)) (then unreachable))
         (if (call $fd_write (i32.const 2) (i32.const 100) (i32.const 1) (i32.const 120)) (then unreachable))
         (if (call $random_get (i32.const 2000) (i32.const 8)) (then unreachable))
         (if (call $clock_time_get (i32.const 0) (i64.const 1) (i32.const 2048)) (then unreachable))
         (if (call $environ_sizes_get (i32.const 2100) (i32.const 2104)) (then unreachable))
         (i32.store8 (i32.const 65) (i32.add (i32.const 48) (call $path_open (i32.const 3) (i32.const 0) (i32.const 64)
-          (i32.const 2) (i32.const 0) (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 2200))))`,
-    }).replace('(module', `(module ${PREVIEW1}`);
-    const both = await linkBoth(
-      await toComponent(text, { adapters: [['wasi_snapshot_preview1', new Uint8Array(adapter)]] }),
+          (i32.const 2) (i32.const 0) (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 2200))))`;
+
+  async function adapted(change = (text: string) => text): Promise<Uint8Array> {
+    const adapter = await readFile(
+      new URL(
+        '../node_modules/@bytecodealliance/jco/lib/wasi_snapshot_preview1.reactor.wasm',
+        import.meta.url,
+      ),
     );
+    const text = guestText({ memory: '17', act: ACT }).replace('(module', `(module ${PREVIEW1}`);
+    return toComponent(change(text), { adapters: [['wasi_snapshot_preview1', new Uint8Array(adapter)]] });
+  }
+
+  test('answers and prints the same in both ways', async () => {
+    const both = await linkBoth(await adapted());
     expect(both.direct.run()).toMatchObject({ outcome: 'ok', log: 'okok' });
     expect(comparable(both.direct.run())).toEqual(comparable(both.generated.run()));
+  });
+
+  test('has the slots that lead to the adapter filled by the host, and no instance that fills them', async () => {
+    const { plan } = await makePlan(await adapted(), MEMORY_BYTES_MAX);
+    if (plan.linking !== 'direct') throw new Error(plan.reason);
+    expect(plan.steps.map(({ kind }) => kind)).toEqual(['instantiate', 'instantiate', 'instantiate', 'fill']);
+    expect(plan.modules).toHaveLength(3);
+    const [, , , fill] = plan.steps;
+    if (fill?.kind !== 'fill') throw new Error('no step that fills');
+    expect(fill.slots.map(({ step, name }) => `${step} ${name}`).sort()).toEqual(
+      ['clock_time_get', 'environ_sizes_get', 'fd_write', 'path_open', 'random_get'].map(
+        (name) => `2 ${name}`,
+      ),
+    );
+  });
+
+  test('keeps its start code, which the module that filled the slots would have called', async () => {
+    const initialized = await adapted((text) =>
+      text.replace(/\)$/, '(func (export "_initialize") (i32.store8 (i32.const 64) (i32.const 79))))'),
+    );
+    const { direct, generated } = await linkBoth(initialized);
+    for (let round = 0; round < 3; round++) {
+      const seen = direct.run();
+      expect(seen).toMatchObject({ outcome: 'ok', log: 'OkOk' });
+      expect(comparable(seen)).toEqual(comparable(generated.run()));
+    }
+  });
+
+  test('traps each time where its start code calls the adapter before that is there', async () => {
+    const early = await adapted((text) =>
+      text.replace(
+        /\)$/,
+        '(func $early (drop (call $environ_sizes_get (i32.const 2100) (i32.const 2104)))) (start $early))',
+      ),
+    );
+    const { direct, generated } = await linkBoth(early);
+    for (let round = 0; round < 3; round++) {
+      const seen = direct.run();
+      expect(seen.outcome).toBe('trap');
+      expect(comparable(seen)).toEqual(comparable(generated.run()));
+    }
   });
 });
 

@@ -28,9 +28,10 @@ async function predict(command: string): Promise<{ result: SimulationResult; pla
   return { result, platform: result.platforms[0] as PlatformResult };
 }
 
-type Row = Readonly<Record<string, string>>;
+export type Row = Readonly<Record<string, string>>;
 
-function rowsOf(file: string): Row[] {
+/** The rows of a CSV, by the names of its columns; the file relative to the root. */
+export function rowsOf(file: string): Row[] {
   const bytes = readFileSync(join(root, file));
   const text = (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString();
   const [names = [], ...rows] = text

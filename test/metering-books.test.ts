@@ -70,6 +70,26 @@ describe('machines and containers', () => {
     expect(invoice.totalUsd).toBe(19.05008); // 730 × 0.026096
   });
 
+  it('EC2 Spot: by the second, at the listed price', () => {
+    const size = 'm7g.large';
+    expect(instances('aws-ec2-spot', { size, lifeUs: MONTH_US }).totalUsd).toBe(29.565); // 730 × 0.0405
+    expect(instances('aws-ec2-spot', { size, lifeUs: US_PER_S }).totalUsd).toBe(0.000675); // 60 s
+  });
+
+  it('EC2 Spot: sizes are those on demand, each for less', () => {
+    const onDemand = ['aws-ec2', 'aws-ec2-optimized'].map(priceBook);
+    const spot = priceBook('aws-ec2-spot');
+    expect(spot.sizes).toHaveLength(30);
+    for (const size of spot.sizes) {
+      const other = onDemand.find(({ sizes }) => sizes.some(({ name }) => name === size.name));
+      expect(other?.sizes).toContainEqual(size);
+      const hour = { size: size.name, lifeUs: US_PER_HOUR };
+      const share = instances(spot.id, hour).totalUsd / instances(other?.id ?? '', hour).totalUsd;
+      expect(share, size.name).toBeGreaterThan(0.1);
+      expect(share, size.name).toBeLessThan(0.6);
+    }
+  });
+
   it('App Runner: memory for life, vCPUs for busy time', () => {
     const invoice = instances('aws-app-runner', {
       size: '1vcpu-2gb',

@@ -19,10 +19,12 @@ import { runEvents } from './run-kit.ts';
 export const MEMORY_MB = 64;
 export const MEMORY_BYTES = MEMORY_MB * 1_048_576;
 
-export function openPool(workers: number, queueLimit = 100): WorkerPool {
+/** @param inlineUs 0 keeps what runs in threads. */
+export function openPool(workers: number, queueLimit = 100, inlineUs = 0): WorkerPool {
   const pool = new WorkerPool({
     workers,
     queueLimit,
+    inlineUs,
     nestedCalls: new NestedCalls(),
     isKept: () => true,
     isCurrent: () => true,
@@ -41,6 +43,7 @@ export function orderOf(functionName: string, pathWithQuery: string, timeLimitMs
     lease: 1,
     request: { method: 'GET', scheme: 'http', authority: 'localhost', pathWithQuery, headers: [] },
     limits: runLimits(settings, nowhere),
+    hasBody: false,
     level: 0,
     events: runEvents(),
   };

@@ -14,8 +14,8 @@ import type { PlatformResult } from '../simulator/result.ts';
 import { simulate } from '../simulator/run.ts';
 import type { ScenarioInput } from '../simulator/scenario.ts';
 import { readTraceText } from '../simulator/traces/read.ts';
-import { syntheticTrace } from '../simulator/traces/synthetic.ts';
 import type { Trace } from '../simulator/traces/trace.ts';
+import { syntheticTrace } from './synthetic-load.ts';
 
 const S = 1_000_000;
 

@@ -8,7 +8,7 @@ import type { PlatformResult } from '../simulator/result.ts';
 import { simulate } from '../simulator/run.ts';
 import type { ScenarioInput } from '../simulator/scenario.ts';
 import { readTraceText } from '../simulator/traces/read.ts';
-import { syntheticTrace } from '../simulator/traces/synthetic.ts';
+import { syntheticTrace } from './synthetic-load.ts';
 
 const S = 1_000_000;
 const traceOf = (...rows: readonly string[]) =>

@@ -10,9 +10,10 @@ import { RandomStream, replicationSeed } from '../simulator/kernel/random.ts';
 import { simulate } from '../simulator/run.ts';
 import type { ScenarioInput } from '../simulator/scenario.ts';
 import { simulateOnThreads } from '../simulator/threads/simulate.ts';
+import { describeTrace } from '../simulator/traces/describe.ts';
 import { openWorkload, type WorkloadOptions } from '../simulator/traces/load.ts';
 import { TempFiles } from '../simulator/traces/temp-files.ts';
-import type { Replayable } from '../simulator/traces/trace.ts';
+import type { Replayable, Trace } from '../simulator/traces/trace.ts';
 import { execution } from './records.ts';
 import { about, allRows, bothWays } from './stored-kit.ts';
 import { fixture } from './trace-kit.ts';
@@ -171,7 +172,7 @@ describe('a trace in a file', () => {
   it('is replayed by threads at once, drawn anew for each replication', async () => {
     const options = { ...TIMES, serviceTime: 'exponential:300ms' };
     const scenario: ScenarioInput = { platforms: ['functions', 'vm'], replications: 3, seed: 4 };
-    const released: number[] = [];
+    const released: string[] = [];
     const results = await Promise.all(
       [Number.POSITIVE_INFINITY, 100].map(async (inMemoryMax) => {
         const files = new TempFiles();
@@ -179,14 +180,16 @@ describe('a trace in a file', () => {
           openWorkload(UNSORTED, { ...options, seed: replicationSeed(4, at) }, {}, inMemoryMax, files),
         );
         const of = (replication: number) => traces[replication] as Promise<Replayable>;
-        const release = (replication: number) => void released.push(replication);
-        const result = await simulateOnThreads({ of, release }, scenario, { version: '1', threads: 2 });
+        const partsOf = (replication: number) => [`${replication}`];
+        const release = (part: string) => void released.push(part);
+        const own = { of, partsOf, release };
+        const result = await simulateOnThreads(own, scenario, { version: '1', threads: 2 });
         files.end();
         return JSON.stringify(result);
       }),
     );
     expect(results[1]).toBe(results[0]);
-    expect(released.sort()).toEqual([0, 0, 1, 1, 2, 2]);
+    expect(released.sort()).toEqual(['0', '0', '1', '1', '2', '2']);
   });
 
   it('leaves nothing in its folder, not even while it is there', async () => {
@@ -290,6 +293,58 @@ describe('preparing a long trace', () => {
     expect(heard.indexOf(stage)).toBe(heard.length - 1);
     files.end();
     expect(readdirSync(own)).toEqual([]);
+  });
+});
+
+/** Enough for several pieces of a file, and for several slices of a sort. */
+const LARGE = put(
+  'large.csv',
+  HEADER + Array.from({ length: 250_000 }, (_, at) => `${(at * 7_919) % 86_400},${at % 9},f,128`).join('\n'),
+);
+
+describe('a large run', () => {
+  const heardOf = async (options: WorkloadOptions, inMemoryMax: number, file: string | null = LARGE) => {
+    const heard: string[] = [];
+    const files = new TempFiles();
+    const trace = await openWorkload(
+      file,
+      options,
+      { onProgress: (doing) => heard.push(doing) },
+      inMemoryMax,
+      files,
+    );
+    return { heard, trace, files };
+  };
+  const timesOf = (heard: readonly string[], doing: string): number =>
+    heard.filter((one) => one === doing).length;
+
+  it('in memory is sorted, put in order and filled a slice at a time', async () => {
+    const { heard, trace } = await heardOf({ ...TIMES, serviceTime: 'constant:1s' }, 1e6);
+    const slices = 4;
+    // 86,400 s in microseconds are four digits of eleven bits; two columns have times and durations, one functions.
+    expect(timesOf(heard, 'sorting')).toBe(2 * 4 * slices);
+    expect(timesOf(heard, 'ordering')).toBe(3 * slices);
+    expect(timesOf(heard, 'filling')).toBe(slices);
+    expect(
+      (trace as Trace).arrivedAtUs.every((us, at, all) => at === 0 || us >= (all[at - 1] as number)),
+    ).toBe(true);
+  });
+
+  it('is sorted between two pieces of the file, where it does not fit', async () => {
+    const { heard, trace, files } = await heardOf(CSV_ALL, 60_000);
+    const reading = `reading ${LARGE}`;
+    expect(heard.indexOf('sorting')).toBeGreaterThan(heard.indexOf(reading));
+    expect(heard.indexOf('sorting')).toBeLessThan(heard.lastIndexOf(reading));
+    const whole = await heardOf(CSV_ALL, 1e6);
+    expect(describeTrace(trace)).toEqual(describeTrace(whole.trace));
+    files.end();
+  });
+
+  it('that is transformed or made up in memory lets others have their turn as well', async () => {
+    const transformed = await heardOf({ ...CSV, transform: 'compress=3' }, 1e6, SORTED);
+    expect(timesOf(transformed.heard, 'ordering')).toBeGreaterThan(0);
+    const madeUp = await heardOf({ synthetic: MADE_UP, serviceTime: 'constant:1s' }, 1e6, null);
+    expect(timesOf(madeUp.heard, 'making up requests')).toBeGreaterThan(0);
   });
 });
 

@@ -12,11 +12,12 @@ import { simulate } from '../simulator/run.ts';
 import { checkScenario, type ScenarioInput } from '../simulator/scenario.ts';
 import { openWorkload } from '../simulator/traces/load.ts';
 import { parseServiceTime } from '../simulator/traces/service-time.ts';
-import { syntheticTrace } from '../simulator/traces/synthetic.ts';
 import { isStream, type Trace } from '../simulator/traces/trace.ts';
+import { atOnce } from '../simulator/traces/turns.ts';
 import { parseWorkload } from '../simulator/traces/workload.ts';
 import { inMemory, workloadStream } from '../simulator/traces/workload-stream.ts';
 import { batchMeans } from './queue-kit.ts';
+import { syntheticTrace } from './synthetic-load.ts';
 
 const SERVICE = parseServiceTime('exponential:120ms');
 const streamOf = (text: string, memoryMb: number | null = null) =>
@@ -36,7 +37,7 @@ describe('a stream', () => {
     STORM,
   ])('comes in order of time, the same each time: %s', (text) => {
     const stream = streamOf(text);
-    const [one, other] = [inMemory(stream), inMemory(stream)];
+    const [one, other] = [atOnce(inMemory(stream)), atOnce(inMemory(stream))];
     expect(one.count).toBeGreaterThan(2 * STEP);
     expect(one).toEqual(other);
     for (let at = 1; at < one.count; at++) {
@@ -80,7 +81,7 @@ describe('a stream', () => {
   it.each(scenarios)('gives the bytes of the same trace in memory: %j', (scenario) => {
     for (const stream of [streamOf(POISSON), streamOf(STORM, 1_024)]) {
       expect(JSON.stringify(simulate(stream, scenario))).toBe(
-        JSON.stringify(simulate(inMemory(stream), scenario)),
+        JSON.stringify(simulate(atOnce(inMemory(stream)), scenario)),
       );
     }
   });
@@ -151,7 +152,7 @@ describe('a sample', () => {
 });
 
 describe('a replay that is stopped', () => {
-  const trace = inMemory(streamOf(POISSON));
+  const trace = atOnce(inMemory(streamOf(POISSON)));
   const first = (count: number): Trace => ({
     ...trace,
     count,

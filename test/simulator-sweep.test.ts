@@ -8,9 +8,10 @@ import { simulate } from '../simulator/run.ts';
 import type { ScenarioInput } from '../simulator/scenario.ts';
 import { gridOf, readAxes, type SweepInput } from '../simulator/sweep/axes.ts';
 import { sweep } from '../simulator/sweep/sweep.ts';
-import type { ParallelRun, Traces } from '../simulator/threads/parallel-run.ts';
+import type { ParallelRun } from '../simulator/threads/parallel-run.ts';
 import { simulateOnThreads } from '../simulator/threads/simulate.ts';
-import { openWorkload, type WorkloadOptions } from '../simulator/traces/load.ts';
+import { WorkloadTraces } from '../simulator/threads/workload-traces.ts';
+import type { WorkloadOptions } from '../simulator/traces/load.ts';
 
 const WORKLOAD = {
   synthetic: 'poisson:rate=100/s,duration=100s,functions=3',
@@ -18,19 +19,8 @@ const WORKLOAD = {
 };
 
 /** @param inMemoryMax a lower one makes streams of longer workloads. */
-async function tracesOf(options: WorkloadOptions = WORKLOAD, inMemoryMax = 1e6): Promise<Traces> {
-  const optionsOf = (replication: number) => ({ ...options, seed: replicationSeed(1, replication) });
-  const open = (replication: number) => openWorkload(null, optionsOf(replication), {}, inMemoryMax);
-  const opened = new Map([[0, await open(0)]]);
-  return {
-    optionsOf,
-    async of(replication) {
-      const trace = opened.get(replication) ?? (await open(replication));
-      opened.set(replication, trace);
-      return trace;
-    },
-  };
-}
+const tracesOf = (options: WorkloadOptions = WORKLOAD, inMemoryMax = 1e6): WorkloadTraces =>
+  new WorkloadTraces(null, options, {}, inMemoryMax);
 
 const on = (threads: number, onRun?: (run: ParallelRun) => void) => ({ version: '1.2.3', threads, onRun });
 
@@ -39,7 +29,7 @@ async function refusal(
   scenario: ScenarioInput = {},
   require: string[] = [],
 ): Promise<CodedError> {
-  return sweep(await tracesOf(), scenario, { sweep: input, require }, on(1)).then(
+  return sweep(tracesOf(), scenario, { sweep: input, require }, on(1)).then(
     () => Promise.reject(new Error('it was simulated')),
     (thrown: CodedError) => thrown,
   );
@@ -110,7 +100,7 @@ describe('a sweep', () => {
   };
 
   it('has a row for each point, each platform with the options that it uses, as if simulated alone', async () => {
-    const traces = await tracesOf();
+    const traces = tracesOf();
     const result = await sweep(traces, base, input, on(2));
     expect(result).toMatchObject({
       version: '1.2.3',
@@ -125,7 +115,7 @@ describe('a sweep', () => {
       ...[3, 4, 5, 6, 7, 8].map((instances) => ['vm', { instances }]),
     ]);
     for (const { platform, values, result: own, figures } of result.points) {
-      const [alone] = simulate(await traces.of(0), {
+      const [alone] = simulate(await traces.of(0, {}), {
         ...base,
         ...(values as ScenarioInput),
       }).platforms.filter(({ name }) => name === platform);
@@ -136,7 +126,7 @@ describe('a sweep', () => {
   });
 
   it('marks the points that hold, and names the cheapest of them', async () => {
-    const result = await sweep(await tracesOf(), base, input, on(2));
+    const result = await sweep(tracesOf(), base, input, on(2));
     const holding = result.points.filter(({ result: { latencyMs, rejected, requests } }) => {
       return latencyMs.p95 <= 300 && rejected / requests <= 0.001;
     });
@@ -153,7 +143,7 @@ describe('a sweep', () => {
   it('takes nobody who refuses requests for fast, unless a goal says how many may be refused', async () => {
     const refusing = { platforms: ['vm'], queueLimit: 0 } as const;
     const only = (require: string[]) => async () =>
-      sweep(await tracesOf(), refusing, { sweep: { instances: '2' }, require }, on(1));
+      sweep(tracesOf(), refusing, { sweep: { instances: '2' }, require }, on(1));
     const strict = await only(['p95Ms<=300'])();
     expect(strict).toMatchObject({ cheapest: null, require: ['latencyP95Ms<=300', 'rejectedShare<=0'] });
     expect(strict.points).toMatchObject([{ holds: false, figures: { latencyP95Ms: {} } }]);
@@ -167,7 +157,7 @@ describe('a sweep', () => {
   it('goes over price books and sizes, and shows each that differs once', async () => {
     const scenario = { platforms: ['functions', 'vm'] } as const;
     const axes = { prices: 'aws-lambda-x86,aws-lambda-arm', instanceType: 'm7g.medium,m7g.large' };
-    const { points } = await sweep(await tracesOf(), scenario, { sweep: axes }, on(2));
+    const { points } = await sweep(tracesOf(), scenario, { sweep: axes }, on(2));
     expect(
       points.map(({ platform, priceBook, instanceType }) => [platform, priceBook, instanceType]),
     ).toEqual([
@@ -181,14 +171,13 @@ describe('a sweep', () => {
   it('with replications gives means with intervals, and the worse end has to hold', async () => {
     const scenario = { platforms: ['vm'], replications: 3 } as const;
     const instances = { sweep: { instances: '6,8' } };
-    const { points, replications } = await sweep(await tracesOf(), scenario, instances, on(2));
+    const { points, replications } = await sweep(tracesOf(), scenario, instances, on(2));
     expect(replications).toBe(3);
     const { mean, halfWidth } = points[0]?.figures.latencyP95Ms ?? { mean: 0, halfWidth: 0 };
     expect(halfWidth).toBeGreaterThan(0);
     const goal = (limit: number) => [`p95Ms<=${limit.toFixed(6)}`];
     const held = async (limit: number) =>
-      (await sweep(await tracesOf(), scenario, { ...instances, require: goal(limit) }, on(2))).points[0]
-        ?.holds;
+      (await sweep(tracesOf(), scenario, { ...instances, require: goal(limit) }, on(2))).points[0]?.holds;
     expect([await held(mean), await held(mean + (halfWidth ?? 0) + 0.001)]).toEqual([false, true]);
   });
 });
@@ -199,11 +188,8 @@ describe('threads', () => {
   it.each([1e6, 1_000])(
     'give the bytes of one thread and of none, in memory up to %s requests',
     async (max) => {
-      const traces = await tracesOf(
-        { ...WORKLOAD, synthetic: 'poisson:rate=100/s,duration=30s,functions=3' },
-        max,
-      );
-      const all = await Promise.all([0, 1, 2].map((replication) => traces.of(replication)));
+      const traces = tracesOf({ ...WORKLOAD, synthetic: 'poisson:rate=100/s,duration=30s,functions=3' }, max);
+      const all = await Promise.all([0, 1, 2].map((replication) => traces.of(replication, {})));
       const redraw = (seed: number) =>
         all[[0, 1, 2].findIndex((at) => replicationSeed(1, at) === seed)] ?? (all[0] as never);
       const alone = JSON.stringify(simulate(all[0] as never, scenario, { version: '1.2.3', redraw }));
@@ -218,13 +204,13 @@ describe('threads', () => {
   );
 
   it('share the columns of a trace', async () => {
-    const trace = await (await tracesOf()).of(0);
+    const trace = await tracesOf().of(0, {});
     expect((trace as never as { runUs: Float64Array }).runUs.buffer).toBeInstanceOf(SharedArrayBuffer);
   });
 
   it('hand on what goes wrong, with its code', async () => {
     const long = { ...WORKLOAD, synthetic: 'poisson:rate=1/s,duration=1000s' };
-    const tooFine = simulateOnThreads(await tracesOf(long), { platforms: ['vm'], seriesS: 0.001 }, on(2));
+    const tooFine = simulateOnThreads(tracesOf(long), { platforms: ['vm'], seriesS: 0.001 }, on(2));
     await expect(tooFine).rejects.toMatchObject({
       code: 'config-invalid',
       message: expect.stringMatching(/seriesS: expected at most 100000 intervals/),
@@ -233,7 +219,7 @@ describe('threads', () => {
 
   it('that are lost are an error, and nobody waits for them', async () => {
     process.once('worker', (worker) => void worker.terminate());
-    const run = simulateOnThreads(await tracesOf(), scenario, on(2));
+    const run = simulateOnThreads(tracesOf(), scenario, on(2));
     await expect(run).rejects.toMatchObject({
       code: 'internal',
       message: expect.stringMatching(/a thread of the simulation was lost: it ended with code \d/),
@@ -242,7 +228,7 @@ describe('threads', () => {
 
   it('that are stopped before anything began leave nothing but an error', async () => {
     const stopped = simulateOnThreads(
-      await tracesOf(),
+      tracesOf(),
       scenario,
       on(2, (run) => run.stop()),
     );
@@ -250,10 +236,10 @@ describe('threads', () => {
   });
 
   it('that are stopped while a trace is read give what they have', async () => {
-    const { of } = await tracesOf();
+    const traces = tracesOf();
     let begun: ParallelRun | null = null;
     const reading = (replication: number) => {
-      if (replication === 0) return of(0);
+      if (replication === 0) return traces.of(0, {});
       begun?.stop();
       throw new CodedError('interrupted', 'reading was interrupted');
     };
@@ -269,7 +255,7 @@ describe('threads', () => {
   });
 
   it('that are stopped give what they have, marked as partial', async () => {
-    const traces = await tracesOf({ ...WORKLOAD, synthetic: 'poisson:rate=1000/s,duration=300000s' });
+    const traces = tracesOf({ ...WORKLOAD, synthetic: 'poisson:rate=1000/s,duration=300000s' });
     const onceBegun = (run: ParallelRun): void => {
       if (run.progress.arrivals > 0) run.stop();
       else setImmediate(() => onceBegun(run));

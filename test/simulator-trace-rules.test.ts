@@ -121,9 +121,10 @@ describe('order', () => {
         const expected = list
           .map((_, at) => at)
           .sort((a, b) => (list[a] as number) - (list[b] as number) || a - b);
-        const order = timeOrder(values);
+        const order = atOnce(timeOrder(values));
         expect([...(order ?? list.keys())]).toEqual(expected);
-        if (order !== null) expect([...inOrder(values, order)]).toEqual(expected.map((at) => list[at]));
+        if (order !== null)
+          expect([...atOnce(inOrder(values, order))]).toEqual(expected.map((at) => list[at]));
       }),
     );
   });

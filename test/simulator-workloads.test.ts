@@ -4,20 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { countsPer, describeTrace } from '../simulator/traces/describe.ts';
+import { describeTrace } from '../simulator/traces/describe.ts';
 import { readTraceFile } from '../simulator/traces/file.ts';
-import { loadWorkload, type WorkloadOptions } from '../simulator/traces/load.ts';
+import { openWorkload, type WorkloadOptions } from '../simulator/traces/load.ts';
 import { readTraceText } from '../simulator/traces/read.ts';
 import type { Trace } from '../simulator/traces/trace.ts';
 import { parseSteps } from '../simulator/traces/transform.ts';
 import { mixed, scaled } from '../simulator/traces/transform-steps.ts';
+import { atOnce } from '../simulator/traces/turns.ts';
 import { parseWorkload } from '../simulator/traces/workload.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ebb-workloads-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const make = (synthetic: string, options: WorkloadOptions = {}): Promise<Trace> =>
-  loadWorkload(null, { synthetic, serviceTime: 'exponential:50ms', ...options });
+  openWorkload(null, { synthetic, serviceTime: 'exponential:50ms', ...options }) as Promise<Trace>;
 const isSorted = ({ arrivedAtUs }: Trace): boolean =>
   arrivedAtUs.every((time, at) => at === 0 || time >= (arrivedAtUs[at - 1] as number));
 /** Requests from one second to before another. */
@@ -101,11 +102,11 @@ describe('a made-up workload', () => {
 
   it('needs a service time, and either itself or a file', async () => {
     const text = 'poisson:rate=1/s,duration=9m';
-    await expect(loadWorkload(null, { synthetic: text })).rejects.toThrow(/serviceTime fills them/);
-    await expect(loadWorkload(null, {})).rejects.toThrow(
+    await expect(openWorkload(null, { synthetic: text })).rejects.toThrow(/serviceTime fills them/);
+    await expect(openWorkload(null, {})).rejects.toThrow(
       /expected either it or the file of a trace, got neither/,
     );
-    await expect(loadWorkload('x', { synthetic: text })).rejects.toMatchObject({ code: 'usage' });
+    await expect(openWorkload('x', { synthetic: text })).rejects.toMatchObject({ code: 'usage' });
     await expect(make(text, { csvTime: 't' })).rejects.toThrow(/expected no options of files, got csvTime/);
     await expect(make('poisson:rate=0/s,duration=1s')).rejects.toMatchObject({ code: 'trace-empty' });
   });
@@ -226,15 +227,15 @@ describe('a transformation', () => {
 
   it('scale keeps each request and its span, and thins as if by a coin', async () => {
     const base = await make('poisson:rate=50/s,duration=200s');
-    const double = scaled(base, 2.5, 3, 'test');
+    const double = atOnce(scaled(base, 2.5, 3, 'test'));
     near(double.count, base.count * 2.5);
     expect(double.arrivedAtUs.at(-1)).toBe(base.arrivedAtUs.at(-1));
-    const thin = scaled(base, 0.25, 3, 'test');
+    const thin = atOnce(scaled(base, 0.25, 3, 'test'));
     near(thin.count, base.count / 4);
     const known = new Set(base.arrivedAtUs);
     expect(thin.arrivedAtUs.every((time) => known.has(time))).toBe(true);
-    expect(scaled(base, 0.25, 3, 'test')).toEqual(thin);
-    expect(scaled(base, 0.25, 4, 'test').arrivedAtUs).not.toEqual(thin.arrivedAtUs);
+    expect(atOnce(scaled(base, 0.25, 3, 'test'))).toEqual(thin);
+    expect(atOnce(scaled(base, 0.25, 4, 'test')).arrivedAtUs).not.toEqual(thin.arrivedAtUs);
   });
 
   it('scale below 1 as the first step thins while the trace is read, and says so', () => {
@@ -281,7 +282,7 @@ describe('a transformation', () => {
   it('mix keeps every request of both, in order', async () => {
     const one = await make('poisson:rate=5/s,duration=60s,functions=a:1+b:1');
     const two = await make('poisson:rate=3/s,duration=90s,functions=b:1+c:1', { seed: 9 });
-    const both = mixed(one, two);
+    const both = atOnce(mixed(one, two));
     expect(both.count).toBe(one.count + two.count);
     expect(isSorted(both)).toBe(true);
     expect(both.functionNames).toEqual(['a', 'b', `b (${two.name})`, 'c']);
@@ -327,11 +328,6 @@ describe('a transformation', () => {
 });
 
 describe('the description of a trace', () => {
-  it('counts per interval, empty ones included', () => {
-    expect(countsPer(Float64Array.of(0, 0, 0, 3e6), 1e6)).toEqual({ mean: 1, max: 3, dispersion: 1.5 });
-    expect(countsPer(Float64Array.of(5), 1e6)).toEqual({ mean: 1, max: 1, dispersion: null });
-  });
-
   it('of the bundled LLM trace: its peak and its index of dispersion as published with it', async () => {
     const file = new URL('../simulator/traces/samples/azure_llm2023_code.csv', import.meta.url).pathname;
     const info = describeTrace(

@@ -1,20 +1,16 @@
 /** `ebb simulate`: replays a trace on platforms and says what each costs and how slow it gets. */
 import type { Command } from 'commander';
 import type { CodedError } from '../../metering/errors.ts';
-import { replicationSeed } from '../../simulator/kernel/random.ts';
 import type { PlatformName } from '../../simulator/platforms/platform.ts';
 import { sweepTable } from '../../simulator/report/sweep-table.ts';
 import { comparisonTable } from '../../simulator/report/table.ts';
 import { SCENARIO_KEYS, type ScenarioInput } from '../../simulator/scenario.ts';
 import type { SweepInput } from '../../simulator/sweep/axes.ts';
 import { sweep } from '../../simulator/sweep/sweep.ts';
-import type { ParallelRun, Traces } from '../../simulator/threads/parallel-run.ts';
+import type { ParallelRun } from '../../simulator/threads/parallel-run.ts';
 import { simulateOnThreads } from '../../simulator/threads/simulate.ts';
-import { openWorkload, type WorkloadOptions } from '../../simulator/traces/load.ts';
-import { SEED_DEFAULT } from '../../simulator/traces/read.ts';
-import { TempFiles } from '../../simulator/traces/temp-files.ts';
-import type { Replayable } from '../../simulator/traces/trace.ts';
-import type { ReadControl } from '../../simulator/traces/turns.ts';
+import { WorkloadTraces } from '../../simulator/threads/workload-traces.ts';
+import type { WorkloadOptions } from '../../simulator/traces/load.ts';
 import { INTERRUPTED_EXIT_CODE, Interrupt } from '../interrupt.ts';
 import type { Output } from '../output.ts';
 import { loadPriceBook } from '../price-books.ts';
@@ -101,41 +97,6 @@ async function jobOf(file: string | undefined, options: CommandOptions, isSeedGi
   };
 }
 
-/**
- * What a trace draws is drawn anew for each replication: made-up arrivals, filled times, transformations.
- * @param temporary the files of each replication; those that are left are for the caller to end.
- */
-async function tracesOf(
-  { file, trace: options }: Job,
-  control: ReadControl,
-  temporary: Map<number, TempFiles>,
-): Promise<Traces> {
-  const opened = (replication: number, own: WorkloadOptions): Promise<Replayable> => {
-    const files = new TempFiles();
-    temporary.set(replication, files);
-    return openWorkload(file, own, control, undefined, files);
-  };
-  const first = await opened(0, options);
-  const draws = options.synthetic !== undefined || first.filled.length > 0 || first.transformed.length > 0;
-  const optionsOf = (replication: number): WorkloadOptions => {
-    const seed = replicationSeed(options.seed ?? SEED_DEFAULT, replication);
-    // What is a stream for the one is a stream for all who make it.
-    return { ...options, seed };
-  };
-  let last: { readonly replication: number; readonly trace: Promise<Replayable> } | null = null;
-  const of = async (replication: number): Promise<Replayable> => {
-    if (replication === 0 || !draws) return first;
-    if (last?.replication !== replication) {
-      last = { replication, trace: opened(replication, optionsOf(replication)) };
-    }
-    return last.trace;
-  };
-  const release = (replication: number): void => {
-    if (draws) temporary.get(replication)?.end();
-  };
-  return { of, optionsOf, release };
-}
-
 const withText = <T>(result: T, tableOf: (result: T) => string): [T, () => string] => [
   result,
   () => tableOf(result),
@@ -144,7 +105,7 @@ const withText = <T>(result: T, tableOf: (result: T) => string): [T, () => strin
 async function run(job: Job, options: RunOptions, output: Output, interrupt: Interrupt): Promise<void> {
   const progress = new RunProgress(output, output.isTerminal || options.progress === true);
   const onProgress = (doing: string, share: number): void => progress.prepare(doing, share);
-  const temporary = new Map<number, TempFiles>();
+  const traces = new WorkloadTraces(job.file, job.trace, { signal: interrupt.signal, onProgress });
   const onRun = (begun: ParallelRun): void => {
     progress.begin(begun);
     if (interrupt.signal.aborted) begun.stop();
@@ -152,7 +113,6 @@ async function run(job: Job, options: RunOptions, output: Output, interrupt: Int
   };
   const how = { version: EBB_VERSION, threads: job.threads, onRun };
   try {
-    const traces = await tracesOf(job, { signal: interrupt.signal, onProgress }, temporary);
     const isSweep = Object.keys(job.sweep).length > 0 || job.require.length > 0;
     const [result, table] = isSweep
       ? withText(await sweep(traces, job.scenario, job, how), sweepTable)
@@ -161,7 +121,7 @@ async function run(job: Job, options: RunOptions, output: Output, interrupt: Int
     else output.print(table());
     if (!result.complete) output.exitCode = INTERRUPTED_EXIT_CODE;
   } finally {
-    for (const files of temporary.values()) files.end();
+    traces.end();
     progress.end();
   }
   output.say(progress.summary);

@@ -40,7 +40,7 @@ export function addSweepOptions(command: Command): Command {
     ),
     new Option(
       '--sweep <option=values>',
-      'vary an option: instances=1..16, keep-alive-s=0..600+60, memory-mb=128..8192*2, pick=newest,lru; several make a grid',
+      'vary an option: instances=1..16, keep-alive-s=0..600+60, memory-mb=128..8192*2, pick=newest,lru; or the traffic: scale=1,2,4, compress=1..4, repeat=1,7, and rate=10/s,20/s with --synthetic; several make a grid',
     ).argParser(sweepText),
     new Option(
       '--require <goal>',

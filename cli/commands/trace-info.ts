@@ -1,11 +1,16 @@
 /** `ebb trace info`: says what a trace is like before anything is simulated. */
 import type { Command } from 'commander';
+import type { CodedError } from '../../metering/errors.ts';
 import { traceInfoText } from '../../simulator/report/trace-info.ts';
-import { describeTrace } from '../../simulator/traces/describe.ts';
-import { loadWorkload } from '../../simulator/traces/load.ts';
+import { describing } from '../../simulator/traces/describe.ts';
+import { openWorkload } from '../../simulator/traces/load.ts';
+import { TempFiles } from '../../simulator/traces/temp-files.ts';
+import { inTurns, type ReadControl } from '../../simulator/traces/turns.ts';
+import { INTERRUPTED_EXIT_CODE, Interrupt } from '../interrupt.ts';
 import { wholeNumber } from '../option-values.ts';
 import type { Output } from '../output.ts';
 import { inFlags, splitTraceOptions, traceOptions } from '../trace-options.ts';
+import { RunProgress } from './run-progress.ts';
 
 const COLUMNS_MAX = 100;
 
@@ -16,13 +21,25 @@ interface InfoOptions {
 
 async function info(file: string | undefined, options: InfoOptions, output: Output): Promise<void> {
   const { json, columns, ...given } = options;
-  output.progress(`reading ${file ?? 'the workload'}`);
-  const trace = await loadWorkload(file ?? null, splitTraceOptions(given).trace).catch((thrown: unknown) => {
+  const { trace } = splitTraceOptions(given);
+  const progress = new RunProgress(output, output.isTerminal);
+  const interrupt = new Interrupt();
+  const files = new TempFiles();
+  const { signal } = interrupt;
+  const control: ReadControl = { signal, onProgress: (doing, share) => progress.prepare(doing, share) };
+  try {
+    const opened = await openWorkload(file ?? null, trace, control, undefined, files);
+    const described = await inTurns(describing(opened, columns), control);
+    if (json) output.json(described);
+    else output.print(traceInfoText(described));
+  } catch (thrown) {
+    if ((thrown as Partial<CodedError>).code === 'interrupted') output.exitCode = INTERRUPTED_EXIT_CODE;
     throw inFlags(thrown);
-  });
-  const described = describeTrace(trace, columns);
-  if (json) output.json(described);
-  else output.print(traceInfoText(described));
+  } finally {
+    files.end();
+    interrupt.end();
+    progress.end();
+  }
 }
 
 export function addTraceInfo(traceCommand: Command, output: Output): void {

@@ -8,14 +8,12 @@ import type { HandleTable } from '../wasi/core/handle-table.ts';
 import type { CurrentContext, StartableContext } from '../wasi/current-context.ts';
 import { outlivesRequest } from '../wasi/standing.ts';
 import { DirectImports, type ImportObject, type Instantiation } from './direct-imports.ts';
-import type { StepExport } from './direct-plan.ts';
+import type { LinkStep, StepExport } from './direct-plan.ts';
 import { type Guard, guardedImports } from './guard-module.ts';
-import type { MemoryType } from './import-memory.ts';
-import { PAGE_BYTES } from './instrument/guards.ts';
+import { InstanceMemories } from './instance-memories.ts';
 import type { LimitCells } from './limit-cells.ts';
 import type { LinkInput, LinkSurroundings } from './link.ts';
 import { MemoryBudget, pagesIn } from './memory-budget.ts';
-import type { MemoryPool } from './memory-pool.ts';
 import type { DirectLinkPlan } from './plan.ts';
 import { RENEW_EXPORT } from './renewable-module.ts';
 import type { Resting } from './resting.ts';
@@ -23,21 +21,13 @@ import type { Resting } from './resting.ts';
 /** Handles that an instance may keep between two requests: what is behind them lives in the host's memory. */
 const KEPT_HANDLES_MAX = 100;
 
-interface Pooled {
-  readonly memory: WebAssembly.Memory;
-  readonly type: MemoryType;
-}
-
-/** Memories never shrink: the next guest would find more pages than it declared. */
-const hasGrown = ({ memory, type }: Pooled): boolean =>
-  memory.buffer.byteLength !== type.pagesInitial * PAGE_BYTES;
+type Fill = Extract<LinkStep, { kind: 'fill' }>;
 
 /** Everything that instances of one component have in common, for one of them at a time. */
 export class DirectBinding implements Resting {
   /** Those that it holds while it rests. */
   bytes = 0;
   readonly #plan: DirectLinkPlan;
-  readonly #pool: MemoryPool;
   readonly #cells: LimitCells;
   readonly #imports: DirectImports;
   readonly #calls: GuestCalls;
@@ -48,12 +38,13 @@ export class DirectBinding implements Resting {
   #handler: ((request: number, responseOut: number) => unknown) | undefined;
   #suspendable: ((request: number, responseOut: number) => Promise<unknown>) | undefined;
   #instances: (WebAssembly.Instance | undefined)[] = [];
+  /** The table that the host fills, of an instance that outlives the others where it is renewable. */
+  readonly #outliving: Fill | undefined;
+  #isFilled = false;
   readonly #onLetGo: (binding: DirectBinding) => void;
   readonly #budget: MemoryBudget;
   readonly #pagesLimit: number;
-  /** Memories that were made for this execution alone. */
-  #made: WebAssembly.Memory[] = [];
-  #pooled: Pooled[] = [];
+  readonly #memories: InstanceMemories;
 
   constructor(
     plan: DirectLinkPlan,
@@ -63,7 +54,8 @@ export class DirectBinding implements Resting {
   ) {
     this.#onLetGo = onLetGo;
     this.#plan = plan;
-    this.#pool = pool;
+    this.#outliving = plan.steps.find((step) => step.kind === 'fill');
+    this.#memories = new InstanceMemories(pool);
     this.#cells = cells;
     this.#budget = new MemoryBudget(cells, input.memoryBytesMax);
     this.#pagesLimit = pagesIn(input.memoryBytesMax);
@@ -82,6 +74,7 @@ export class DirectBinding implements Resting {
       for (const [index, step] of this.#imports.steps.entries()) {
         if (step.kind === 'instantiate') this.#provide(step, index);
         else if (step.kind === 'call') this.#exported(step.target)();
+        else if (step.kind === 'fill') this.#fill(step);
       }
       this.#budget.ready();
     });
@@ -102,15 +95,32 @@ export class DirectBinding implements Resting {
   #provide(step: Instantiation, index: number): void {
     this.#budget.take(step.sizes);
     const renew = this.#renewals[index];
-    if (renew) renew();
-    else this.#instances[index] = this.#instantiate(step, index);
+    if (!renew) {
+      this.#instances[index] = this.#instantiate(step, index);
+      return;
+    }
+    renew();
+    if (index === this.#outliving?.table.step && !this.#isFilled) this.#handOver(step, index);
+  }
+
+  #handOver({ after }: Instantiation, index: number): void {
+    const { exports } = this.#instances[index] as WebAssembly.Instance;
+    for (const handOver of after) handOver(exports);
+  }
+
+  #fill({ table, slots, then }: Fill): void {
+    if (!this.#isFilled) {
+      const exported = this.#instances[table.step]?.exports[table.name] as WebAssembly.Table;
+      for (const source of slots) exported.set(source.slot, this.#exported(source));
+      this.#isFilled = true;
+    }
+    if (then) this.#exported(then)();
   }
 
   #instantiate(step: Instantiation, index: number): WebAssembly.Instance {
     const { module, imports, memory, guard, before, after } = step;
     if (memory) {
-      const taken = this.#pool.take(memory);
-      this.#pooled.push({ memory: taken, type: memory });
+      const taken = this.#memories.take(memory);
       for (const handOver of before) handOver(taken);
     }
     const instance = new WebAssembly.Instance(
@@ -133,7 +143,7 @@ export class DirectBinding implements Resting {
       this.#cells,
       this.#pagesLimit,
     );
-    this.#made.push(...memories);
+    this.#memories.add(memories);
     return imports;
   }
 
@@ -190,21 +200,13 @@ export class DirectBinding implements Resting {
   }
 
   memoryBytes(): number {
-    let bytes = 0;
-    for (const { memory } of this.#pooled) bytes += memory.buffer.byteLength;
-    for (const memory of this.#made) bytes += memory.buffer.byteLength;
-    const others = new Set<WebAssembly.Memory>();
+    const own = new Set<WebAssembly.Memory>();
     for (const [index, step] of this.#imports.steps.entries()) {
       if (step.kind !== 'instantiate' || step.memoryNames.length === 0) continue;
       const exports = this.#instances[index]?.exports;
-      for (const name of step.memoryNames) if (exports) others.add(exports[name] as WebAssembly.Memory);
+      for (const name of step.memoryNames) if (exports) own.add(exports[name] as WebAssembly.Memory);
     }
-    for (const memory of others) if (!this.#isCounted(memory)) bytes += memory.buffer.byteLength;
-    return bytes;
-  }
-
-  #isCounted(memory: WebAssembly.Memory): boolean {
-    return this.#made.includes(memory) || this.#pooled.some((pooled) => pooled.memory === memory);
+    return this.#memories.bytesWith(own);
   }
 
   /**
@@ -212,12 +214,8 @@ export class DirectBinding implements Resting {
    * @returns the bytes that they hold; undefined where they have to be released.
    */
   clear(): number | undefined {
-    if (!this.#plan.isRenewable || this.#pooled.some(hasGrown)) return undefined;
-    let bytes = 0;
-    for (const { memory } of this.#pooled) {
-      new Uint8Array(memory.buffer).fill(0);
-      bytes += memory.buffer.byteLength;
-    }
+    if (!this.#plan.isRenewable || this.#memories.haveGrown) return undefined;
+    const bytes = this.#memories.clear();
     this.#handles.clear();
     this.#context.end();
     return bytes;
@@ -229,14 +227,27 @@ export class DirectBinding implements Resting {
 
   release(): void {
     this.#imports.forget();
-    for (const { memory, type } of this.#pooled) this.#pool.give(memory, type);
-    this.#pooled = [];
-    this.#made = [];
-    this.#instances = [];
-    this.#renewals = [];
+    this.#memories.release();
+    this.#forgetInstances();
     this.#handler = undefined;
     this.#suspendable = undefined;
     this.#handles.clear();
     this.#context.end();
+  }
+
+  /** All but a forwarder that can be used again: it has no state beside its table, which is emptied. */
+  #forgetInstances(): void {
+    const index = this.#outliving?.table.step ?? -1;
+    const renew = this.#renewals[index];
+    const instance = this.#instances[index];
+    this.#instances = [];
+    this.#renewals = [];
+    this.#isFilled = false;
+    if (!this.#outliving || !renew || !instance) return;
+    const { table, slots } = this.#outliving;
+    const exported = instance.exports[table.name] as WebAssembly.Table;
+    for (const { slot } of slots) exported.set(slot, null);
+    this.#instances[index] = instance;
+    this.#renewals[index] = renew;
   }
 }

@@ -31,6 +31,11 @@ export type Source =
       readonly realloc?: StepExport;
     };
 
+/** A function in a slot of a table. */
+export interface FilledSlot extends StepExport {
+  readonly slot: number;
+}
+
 export interface StepImport {
   readonly module: string;
   readonly name: string;
@@ -42,6 +47,13 @@ export type LinkStep =
   | { readonly kind: 'instantiate'; readonly module: number; readonly imports: readonly StepImport[] }
   /** Calls a function without parameters. */
   | { readonly kind: 'call'; readonly target: StepExport }
+  /** Puts functions into the table of an instance that has no other state, and may then call one. */
+  | {
+      readonly kind: 'fill';
+      readonly table: StepExport;
+      readonly slots: readonly FilledSlot[];
+      readonly then?: StepExport;
+    }
   /** Takes the place of a step that was found to be needless, so that numbers stay. */
   | { readonly kind: 'nothing' };
 

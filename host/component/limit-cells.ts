@@ -77,9 +77,15 @@ export class LimitCells {
     return REASONS[Atomics.load(this.#words, 0) & ((1 << STOP_BITS) - 1)];
   }
 
+  /** The execution that the thread is in. */
+  get current(): number | undefined {
+    const execution = (Atomics.load(this.#words, 0) >>> STOP_BITS) - 1;
+    return execution < 0 ? undefined : execution;
+  }
+
   /** Whether the thread is in this execution. */
   isIn(execution: number): boolean {
-    return Atomics.load(this.#words, 0) >>> STOP_BITS === execution + 1;
+    return this.current === execution;
   }
 
   /** How much a guest may still use; below 0 once it has used more. */

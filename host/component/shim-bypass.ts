@@ -1,10 +1,11 @@
 /**
  * Takes the forwarding and filling modules out of a plan where every call that goes through them leads to the host:
- * two instances less for each request, and one table call less for each host call.
+ * two instances less for each request, and one table call less for each host call. Where some calls lead to another
+ * module, as an adapter's do, the host fills the table, and the forwarding instance outlives the request.
  */
 
 import type { CoreImport } from './core-module.ts';
-import type { DirectPlan, LinkStep, Source, StepExport, StepImport } from './direct-plan.ts';
+import type { DirectPlan, FilledSlot, LinkStep, Source, StepExport, StepImport } from './direct-plan.ts';
 import { type Filler, type Forwarder, recognizeFiller, recognizeForwarder } from './shim.ts';
 
 type Instantiation = Extract<LinkStep, { kind: 'instantiate' }>;
@@ -62,16 +63,51 @@ function shortened(entry: StepImport, { forwarderStep, targets }: Pair, canStand
   return canStand(target, forwarderStep, source.name) ? { ...entry, source: target } : entry;
 }
 
-function refersTo(steps: readonly LinkStep[], wanted: number): boolean {
-  const hits = (place: StepExport | undefined): boolean => place?.step === wanted;
-  return steps.some((step) => {
-    if (step.kind === 'call') return hits(step.target);
-    if (step.kind === 'nothing') return false;
-    return step.imports.some(({ source }) => {
-      if (source.kind === 'export') return hits(source);
-      return source.kind === 'host' && (hits(source.memory) || hits(source.realloc));
+/** Every export that other steps take from the instance of one. */
+function takenFrom(steps: readonly LinkStep[], wanted: number): string[] {
+  const places = steps.flatMap((step): (StepExport | undefined)[] => {
+    if (step.kind !== 'instantiate') return [];
+    return step.imports.flatMap(({ source }) => {
+      if (source.kind === 'export') return [source];
+      return source.kind === 'host' ? [source.memory, source.realloc] : [];
     });
   });
+  return places.flatMap((place) => (place?.step === wanted ? [place.name] : []));
+}
+
+/** The slots that are still called through; undefined where the host could not fill them as the filler does. */
+function slotsToFill(names: readonly string[], pair: Pair, canStand: CanStand): FilledSlot[] | undefined {
+  const { forwarder, forwarderStep, fillerStep, targets } = pair;
+  const filled: FilledSlot[] = [];
+  for (const name of new Set(names)) {
+    const slot = forwarder.slots.get(name);
+    const target = targets.get(name);
+    if (slot === undefined || slot >= forwarder.tableSize || target?.kind !== 'export') return undefined;
+    const isEarlier = target.step < fillerStep && target.step !== forwarderStep;
+    if (!isEarlier || !canStand(target, forwarderStep, name)) return undefined;
+    filled.push({ slot, step: target.step, name: target.name });
+  }
+  return filled;
+}
+
+/** What stands for the filler, and for the forwarder where nothing is called through it any more. */
+function withoutPair(steps: readonly LinkStep[], pair: Pair, canStand: CanStand): readonly LinkStep[] {
+  const { forwarderStep, forwarder, fillerStep, filler } = pair;
+  const start = filler.start && sourceOf(steps[fillerStep] as Instantiation, filler.start);
+  if (filler.start && start?.kind !== 'export') return steps;
+  const then = start?.kind === 'export' ? { step: start.step, name: start.name } : undefined;
+  const others = steps.map((step, index): LinkStep => (index === fillerStep ? { kind: 'nothing' } : step));
+  const taken = takenFrom(others, forwarderStep);
+  const slots = slotsToFill(taken, pair, canStand);
+  if (!slots || takenFrom(others, fillerStep).length > 0) return steps;
+  if (slots.length === 0) {
+    others[forwarderStep] = { kind: 'nothing' };
+    if (then) others[fillerStep] = { kind: 'call', target: then };
+  } else {
+    const table = { step: forwarderStep, name: forwarder.tableName };
+    others[fillerStep] = { kind: 'fill', table, slots, ...(then && { then }) };
+  }
+  return others;
 }
 
 /** The plan without needless shims; the very same plan where there are none. */
@@ -82,20 +118,13 @@ export function withoutShims(
 ): DirectPlan {
   const pair = findPair(plan.steps, modules);
   if (!pair) return plan;
-  const { forwarderStep, fillerStep, filler } = pair;
+  const { forwarderStep, fillerStep } = pair;
   const steps = plan.steps.map((step, index): LinkStep => {
     if (step.kind !== 'instantiate' || index === fillerStep) return step;
     return { ...step, imports: step.imports.map((entry) => shortened(entry, pair, canStand)) };
   });
-  const start = filler.start && sourceOf(steps[fillerStep] as Instantiation, filler.start);
-  const others = steps.map((step, index): LinkStep => (index === fillerStep ? { kind: 'nothing' } : step));
   const isNeeded = [plan.handler, plan.postReturn].some(
     (place) => place && [forwarderStep, fillerStep].includes(place.step),
   );
-  const canGo = !isNeeded && !refersTo(others, forwarderStep) && !refersTo(others, fillerStep);
-  if (!canGo || (filler.start && start?.kind !== 'export')) return { ...plan, steps };
-  others[forwarderStep] = { kind: 'nothing' };
-  if (start?.kind === 'export')
-    others[fillerStep] = { kind: 'call', target: { step: start.step, name: start.name } };
-  return { ...plan, steps: others };
+  return { ...plan, steps: isNeeded ? steps : withoutPair(steps, pair, canStand) };
 }

@@ -7,6 +7,8 @@ import { CORE_SECTION } from './core-format.ts';
 import { type CoreImport, type CoreSection, coreImports, coreSections } from './core-module.ts';
 
 const FUNCTION_TYPE = 0x60;
+const FUNCTION_REFERENCE = 0x70;
+const HAS_MAXIMUM = 0x01;
 const LOCAL_GET = 0x20;
 const I32_CONST = 0x41;
 const CALL_INDIRECT = 0x11;
@@ -19,6 +21,8 @@ export interface Forwarder {
   /** Slot by the name of the exported function. */
   readonly slots: ReadonlyMap<string, number>;
   readonly tableName: string;
+  /** How many slots there are from the start. */
+  readonly tableSize: number;
 }
 
 /** A module that puts functions which it imports into an imported table, and may then call one. */
@@ -103,7 +107,7 @@ export function recognizeForwarder(bytes: Uint8Array): Forwarder | undefined {
     const sections = coreSections(bytes);
     const { type, function: functionId, table, export: exportId, code } = CORE_SECTION;
     onlySections(sections, [type, functionId, table, exportId, code]);
-    expect(bodyOf(sections, table).u32() === 1);
+    const tableSize = functionTableSize(bodyOf(sections, table));
     const params = parameterCounts(bodyOf(sections, type));
     const functions = bodyOf(sections, functionId);
     const typeIndexes = many(functions, () => functions.u32());
@@ -112,11 +116,18 @@ export function recognizeForwarder(bytes: Uint8Array): Forwarder | undefined {
       const typeIndex = typeIndexes[index] ?? -1;
       return forwardedSlot(codes.slice(codes.u32()), typeIndex, params[typeIndex] ?? 0);
     });
-    return forwarderExports(bodyOf(sections, exportId), targets);
+    return { ...forwarderExports(bodyOf(sections, exportId), targets), tableSize };
   });
 }
 
-function forwarderExports(reader: BinaryReader, targets: readonly number[]): Forwarder {
+function functionTableSize(reader: BinaryReader): number {
+  expect(reader.u32() === 1);
+  expect(reader.byte() === FUNCTION_REFERENCE);
+  expect(reader.byte() <= HAS_MAXIMUM);
+  return reader.u32();
+}
+
+function forwarderExports(reader: BinaryReader, targets: readonly number[]): Omit<Forwarder, 'tableSize'> {
   const slots = new Map<string, number>();
   let tableName: string | undefined;
   many(reader, () => {

@@ -17,6 +17,9 @@ declare namespace WebAssembly {
     readonly buffer: ArrayBuffer;
     grow(pages: number): number;
   }
+  class Table {
+    set(index: number, value: unknown): void;
+  }
   type Imports = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   class Instance {
     constructor(module: Module, imports?: Imports);

@@ -155,6 +155,16 @@ export class Placement {
     return this.#workers + SPARE_THREADS_MAX + EXPRESS_THREADS;
   }
 
+  /** How long the function's runs take; Infinity where none has ended. */
+  meanRunUs(functionName: string): number {
+    return this.#times.meanUs(functionName);
+  }
+
+  /** A function has run outside of all threads. */
+  ranElsewhere(functionName: string, runUs: number): void {
+    this.#times.add(functionName, runUs);
+  }
+
   /** An execution has ended. @param runUs how long it ran; undefined when it never began. */
   ended(execution: Execution, runUs: number | undefined): void {
     const { thread } = execution;

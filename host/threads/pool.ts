@@ -5,6 +5,7 @@
 import { CodedError } from '../../metering/errors.ts';
 import { waitedTooLong } from '../../metering/policy.ts';
 import type { CompiledComponent } from '../component/module-cache.ts';
+import { InlineRuns } from '../inline/inline-runs.ts';
 import { NESTED_LEVELS_MAX, type NestedCalls } from '../nested-calls.ts';
 import { startOutbound } from '../outbound-client.ts';
 import { Execution } from './execution.ts';
@@ -24,6 +25,8 @@ export interface PoolSettings {
   readonly workers: number;
   /** Requests of all functions that may wait. */
   readonly queueLimit: number;
+  /** Functions whose runs take less may run on the serving thread. */
+  readonly inlineUs: number;
   readonly nestedCalls: NestedCalls;
   /** Whether threads should keep this compiled component for later requests. */
   readonly isKept: (key: string) => boolean;
@@ -46,6 +49,7 @@ export class WorkerPool {
   readonly #watch = new LimitWatch((thread, execution, cpuUs) => this.#giveUp(thread, execution, cpuUs));
   /** Executions under way, by their slot. */
   readonly #running: (Execution | undefined)[] = [];
+  readonly #inline = new InlineRuns();
   readonly #components = new Map<string, number>();
   #lastComponent = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -69,7 +73,13 @@ export class WorkerPool {
    */
   run(component: CompiledComponent, order: RunOrder): Promise<RunResult> {
     return new Promise((resolve, reject) => {
-      this.#admit(order);
+      this.#check(order);
+      const inline = this.#runInline(component, order);
+      if (inline) {
+        resolve(inline);
+        return;
+      }
+      this.#letIn(order);
       const { functionName, lease, level, limits, signal } = order;
       let withdraw = () => this.#waiting.refuse(waiting, clientGone());
       const onAbort = () => withdraw();
@@ -110,6 +120,7 @@ export class WorkerPool {
 
   /** Makes every thread forget a component. */
   unload(key: string): void {
+    this.#inline.unload(key);
     const id = this.#components.get(key);
     if (id === undefined) return;
     this.#components.delete(key);
@@ -132,16 +143,33 @@ export class WorkerPool {
       const { code, message } = stopping();
       execution.end({ outcome: 'rejected', error: { code, message } });
     }
+    await this.#inline.close();
     await closed;
   }
 
-  #admit({ functionName, level, limits, signal }: RunOrder): void {
+  #check({ level, signal }: RunOrder): void {
     if (this.#closed) throw stopping();
     if (signal?.aborted) throw clientGone();
     if (level > NESTED_LEVELS_MAX) {
       const message = `expected functions that call each other at most ${NESTED_LEVELS_MAX} levels deep, got a deeper call`;
       throw new CodedError('request-invalid', message);
     }
+  }
+
+  /** Short runs need no thread: on this one they are over before another is awake. */
+  #runInline(component: CompiledComponent, order: RunOrder): RunResult | undefined {
+    const { functionName, level, limits } = order;
+    if (this.#placement.meanRunUs(functionName) >= this.#settings.inlineUs) return undefined;
+    const { queued, running } = this.#waiting.stateOf(level, functionName);
+    if (queued > 0 || running >= limits.concurrency) return undefined;
+    const result = this.#inline.run(component, order);
+    if (!result) return undefined;
+    this.#placement.ranElsewhere(functionName, result.startupUs + result.runUs);
+    if (!this.#settings.isKept(component.key)) this.unload(component.key);
+    return result;
+  }
+
+  #letIn({ functionName, level, limits }: RunOrder): void {
     letIn({ functionName, level, limits }, this.#waiting as WaitingRequests<unknown>, {
       computing: this.#placement.computing,
       vacant: Math.max(0, this.#vacant(level)),
@@ -177,7 +205,10 @@ export class WorkerPool {
       (result) => {
         this.#running[slot.index] = undefined;
         this.#stock.giveBack(slot, execution.thread);
-        this.#placement.ended(execution, result.outcome === 'rejected' ? undefined : result.runUs);
+        this.#placement.ended(
+          execution,
+          result.outcome === 'rejected' ? undefined : result.startupUs + result.runUs,
+        );
         if (!this.#settings.isCurrent(functionName, lease)) this.retire(lease);
         this.#waiting.end(waiting);
         if (!this.#settings.isKept(component.key)) this.unload(component.key);

@@ -20,6 +20,7 @@ export interface RunOrder extends Caller {
   readonly lease: number;
   readonly limits: RunLimits;
   readonly request: RequestHead;
+  readonly hasBody: boolean;
   readonly events: RunEvents;
 }
 

@@ -25,11 +25,11 @@ export class RunTimes {
   }
 
   isTiny(functionName: string): boolean {
-    return this.#meanOf(functionName) < TINY_RUN_US;
+    return this.meanUs(functionName) < TINY_RUN_US;
   }
 
   isShort(functionName: string): boolean {
-    return this.#meanOf(functionName) < SHORT_RUN_US;
+    return this.meanUs(functionName) < SHORT_RUN_US;
   }
 
   /** Whether all of these are short, and none must have its thread for itself. */
@@ -43,11 +43,12 @@ export class RunTimes {
   sumUs(executions: Iterable<Execution>): number {
     let sumUs = 0;
     for (const { slot, order } of executions)
-      if (slot.state !== SLOT_STATE.done) sumUs += this.#meanOf(order.functionName);
+      if (slot.state !== SLOT_STATE.done) sumUs += this.meanUs(order.functionName);
     return sumUs;
   }
 
-  #meanOf(functionName: string): number {
+  /** Infinity where nothing is known. */
+  meanUs(functionName: string): number {
     return this.#meanUs.get(functionName) ?? Number.POSITIVE_INFINITY;
   }
 }

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../metering/errors.ts';
 import { OUTCOMES, type Outcome } from '../../metering/execution.ts';
 import { stopReasonOf } from '../component/limit-cells.ts';
 import type { GuestInstance, LinkedComponent } from '../component/link.ts';
+import { LogBuffer } from '../log-buffer.ts';
 import { type Answered, Execution } from '../wasi/execution.ts';
 import { GuestExit } from '../wasi/imports.ts';
 import { FRAME, type StartHead } from './frames.ts';
@@ -38,27 +39,6 @@ function detailOf(value: unknown): string {
   if (value === undefined) return '';
   const json = JSON.stringify(value, (_key, part) => (typeof part === 'bigint' ? Number(part) : part));
   return ` (${typeof value === 'string' ? value : json})`;
-}
-
-/** Collects what a guest prints, up to a limit. */
-class LogBuffer {
-  readonly #chunks: Uint8Array[] = [];
-  readonly #bytesMax: number;
-  #bytes = 0;
-
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
-  }
-
-  readonly write = (bytes: Uint8Array): void => {
-    const kept = bytes.subarray(0, this.#bytesMax - this.#bytes);
-    this.#bytes += kept.length;
-    if (kept.length > 0) this.#chunks.push(kept.slice());
-  };
-
-  get bytes(): Uint8Array | undefined {
-    return this.#chunks.length === 0 ? undefined : Buffer.concat(this.#chunks);
-  }
 }
 
 const nowUs = (): number => performance.now() * 1_000;

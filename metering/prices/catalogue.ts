@@ -7,6 +7,7 @@ import awsAppRunner from './aws-app-runner.json' with { type: 'json' };
 import awsEc2 from './aws-ec2.json' with { type: 'json' };
 import awsEc2Optimized from './aws-ec2-optimized.json' with { type: 'json' };
 import awsEc2Reserved from './aws-ec2-reserved.json' with { type: 'json' };
+import awsEc2Spot from './aws-ec2-spot.json' with { type: 'json' };
 import awsEgress from './aws-egress.json' with { type: 'json' };
 import awsFargateArm from './aws-fargate-arm.json' with { type: 'json' };
 import awsFargateX86 from './aws-fargate-x86.json' with { type: 'json' };
@@ -56,6 +57,7 @@ const FILES = [
   awsLambdaProvisionedArm,
   awsEc2Optimized,
   awsEc2Reserved,
+  awsEc2Spot,
   awsFargateX86,
   awsFargateArm,
   awsAppRunner,

@@ -5,7 +5,7 @@
  */
 import type { Autoscaler, FleetPeriod } from './autoscaler.ts';
 
-export const CLOUD_RUN_TICK_US = 5_000_000;
+const CLOUD_RUN_TICK_US = 5_000_000;
 const WINDOW_US = 60_000_000;
 /** From the last work of an instance until it goes; the window itself is the last minute of that. */
 const IDLE_US = 900_000_000;

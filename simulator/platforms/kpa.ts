@@ -4,7 +4,7 @@
  */
 import type { Autoscaler, FleetPeriod, FleetState } from './autoscaler.ts';
 
-export const KPA_TICK_US = 2_000_000;
+const KPA_TICK_US = 2_000_000;
 const STABLE_WINDOW_US = 60_000_000;
 const PANIC_WINDOW_US = 6_000_000;
 /** Panic begins when the panic window asks for this many times the ready instances. */

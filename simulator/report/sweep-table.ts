@@ -2,7 +2,8 @@
 import type { Interval } from '../kernel/interval.ts';
 import type { ReplicatedMeasure } from '../replications.ts';
 import type { SweepPoint, SweepResult } from '../sweep/sweep.ts';
-import { aligned, fixed, traceLines } from './table.ts';
+import type { Traffic } from '../traces/traffic.ts';
+import { aligned, fixed, plural, traceLines } from './table.ts';
 
 type Column = readonly [title: string, measure: ReplicatedMeasure, show: (value: number) => string];
 
@@ -45,24 +46,41 @@ function titles({
   ];
 }
 
-function heldText({ cheapest }: SweepResult, { holds }: SweepPoint, index: number): string {
-  if (cheapest === index) return 'cheapest';
+function heldText({ cheapest, traffic }: SweepResult, { holds }: SweepPoint, index: number): string {
+  if (cheapest === index || traffic.some((one) => one.cheapest === index)) return 'cheapest';
   return holds === true ? 'yes' : 'no';
 }
 
 const withMargin = ({ mean, halfWidth }: Interval, show: (value: number) => string): string =>
   halfWidth === null || halfWidth === 0 ? show(mean) : `${show(mean)} ±${show(halfWidth)}`;
 
-function verdict(result: SweepResult): string[] {
-  const { cheapest, require, points } = result;
-  if (require.length === 0) return [];
-  const goals = require.join(' and ');
+const valuesText = (values: Readonly<Record<string, unknown>>): string[] =>
+  Object.entries(values).map(([key, value]) => `${key} ${shownValue(value)}`);
+
+/** @param traffic which is swept, or none. */
+function verdictOn({ require, points }: SweepResult, cheapest: number | null, traffic: Traffic): string {
+  const under = valuesText(traffic).join(', ');
+  const goals = `${require.join(' and ')}${under === '' ? '' : ` at ${under}`}`;
   const point = cheapest === null ? undefined : points[cheapest];
-  if (point === undefined) return ['', `No point holds ${goals}.`];
-  const values = Object.entries(point.values).map(([key, value]) => `${key} ${shownValue(value)}`);
-  const where = [point.platform, point.priceBook, ...values].join(', ');
-  return ['', `Cheapest that holds ${goals}: ${where}, for ${fixed(point.figures.costUsd.mean, 6)} USD.`];
+  if (point === undefined) return `No point holds ${goals}.`;
+  const options = Object.fromEntries(Object.entries(point.values).filter(([key]) => !(key in traffic)));
+  const where = [point.platform, point.priceBook, ...valuesText(options)].join(', ');
+  return `Cheapest that holds ${goals}: ${where}, for ${fixed(point.figures.costUsd.mean, 6)} USD.`;
 }
+
+function verdicts(result: SweepResult): string[] {
+  const { cheapest, require, traffic } = result;
+  if (require.length === 0) return [];
+  if (traffic.length === 0) return ['', verdictOn(result, cheapest, {})];
+  return ['', ...traffic.map((one) => verdictOn(result, one.cheapest, one.values))];
+}
+
+/** What each traffic came to. */
+const trafficLines = ({ traffic }: SweepResult): string[] =>
+  traffic.map(
+    ({ values, trace }) =>
+      `at ${valuesText(values).join(', ')}: ${plural(trace.arrivals, 'request')} over ${fixed(trace.spanS, 3)} s`,
+  );
 
 /** The whole sweep as text, without a line end at its end. */
 export function sweepTable(result: SweepResult): string {
@@ -83,10 +101,11 @@ export function sweepTable(result: SweepResult): string {
   const means = replications === 1 ? [] : [`means of ${replications} replications, ± their 95 % intervals`];
   return [
     ...traceLines(result),
+    ...trafficLines(result),
     ...partial,
     ...means,
     '',
     ...aligned([header, ...rows]),
-    ...verdict(result),
+    ...verdicts(result),
   ].join('\n');
 }

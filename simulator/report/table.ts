@@ -120,9 +120,12 @@ function replicationLines({ count: runs, platforms, differences }: Replications)
 
 type OfTrace = Pick<SimulationResult, 'trace'>;
 
+export const plural = (number: number, noun: string): string =>
+  `${count(number)} ${noun}${number === 1 ? '' : 's'}`;
+
 function traceLine({ trace }: OfTrace): string {
-  const requests = `${count(trace.arrivals)} request${trace.arrivals === 1 ? '' : 's'}`;
-  const functions = `${count(trace.functions)} function${trace.functions === 1 ? '' : 's'}`;
+  const requests = plural(trace.arrivals, 'request');
+  const functions = plural(trace.functions, 'function');
   const skipped =
     trace.skippedRejected === 0 ? '' : `; ${count(trace.skippedRejected)} rejected ones are not replayed`;
   return `${trace.file} (${trace.format}): ${requests} to ${functions} over ${fixed(trace.spanS, 3)} s${skipped}`;

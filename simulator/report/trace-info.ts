@@ -1,6 +1,7 @@
 /** The description of a trace as text for a terminal, its shape over time drawn in block characters. */
 import type { Distribution } from '../kernel/quantiles.ts';
-import type { CountsPerInterval, TraceInfo } from '../traces/describe.ts';
+import type { TraceInfo } from '../traces/describe.ts';
+import type { CountsPerInterval } from '../traces/describe-counters.ts';
 
 const BLOCKS = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const EIGHTHS = 8;

@@ -24,7 +24,7 @@ const SHORT: Readonly<Record<string, ReplicatedMeasure>> = {
   p999Ms: 'latencyP999Ms',
   maxMs: 'latencyMaxMs',
 };
-export const REQUIRABLE: readonly string[] = [...Object.keys(SHORT), ...Object.keys(MEASURES)];
+const REQUIRABLE: readonly string[] = [...Object.keys(SHORT), ...Object.keys(MEASURES)];
 const NOBODY_REJECTED: Requirement = { measure: 'rejectedShare', comparison: '<=', limit: 0 };
 
 function readOne(text: string): Requirement {

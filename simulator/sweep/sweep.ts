@@ -1,26 +1,26 @@
 /**
- * Many replays of one trace: each platform at each point of a grid of its own options, which of them hold what is
- * required, and the cheapest of those.
+ * Many replays of one trace: each platform at each point of a grid of its own options and of changes to the traffic, which
+ * of them hold what is required, and the cheapest of those.
  */
-import { CodedError } from '../../metering/errors.ts';
-import { checkFits, planned, tasksOf } from '../plan.ts';
+import { checkFits, tasksOf } from '../plan.ts';
 import type { PlatformName } from '../platforms/platform.ts';
-import { describeTrace, type Planned, type ReplayOutcome } from '../replay.ts';
+import type { Planned, ReplayOutcome } from '../replay.ts';
 import { figuresOf, type Intervals } from '../replications.ts';
 import type { PlatformResult, SimulationResult } from '../result.ts';
-import { checkScenario, type Scenario, type ScenarioInput } from '../scenario.ts';
-import { OPTION_USERS, type ScenarioKey } from '../scenario-options.ts';
+import type { ScenarioInput } from '../scenario.ts';
 import type { Traces } from '../threads/parallel-run.ts';
 import { ParallelRun } from '../threads/parallel-run.ts';
 import { interrupted, type ThreadOptions } from '../threads/simulate.ts';
-import { type Axis, gridOf, type PointValues, readAxes, type SweepInput } from './axes.ts';
-import { holds, readRequirements, requirementText } from './requirements.ts';
+import { isTrafficKey, type Traffic } from '../traces/traffic.ts';
+import { gridOf, type PointValues, readAxes, type SweepInput, splitTraffic } from './axes.ts';
+import { byTraffic, type PlannedPoint, pointsOf, scenarioAt } from './points.ts';
+import { holds, type Requirement, readRequirements, requirementText } from './requirements.ts';
 
 export interface SweepPoint {
   readonly platform: PlatformName;
   readonly priceBook: string;
   readonly instanceType: string | null;
-  /** The swept options that the platform uses, with their values here. */
+  /** The swept options that the platform uses, and the traffic, with their values here. */
   readonly values: PointValues;
   /** Whether it holds all that is required; null when nothing is. */
   readonly holds: boolean | null;
@@ -30,6 +30,14 @@ export interface SweepPoint {
   readonly result: Omit<PlatformResult, 'functions'>;
 }
 
+/** One of several traffics that were replayed. */
+export interface SweptTraffic {
+  readonly values: Traffic;
+  readonly trace: SimulationResult['trace'];
+  /** The place in `points` of the cheapest under this traffic that holds, as `SweepResult.cheapest`. */
+  readonly cheapest: number | null;
+}
+
 export interface SweepResult {
   /** Of Ebb. */
   readonly version: string;
@@ -37,6 +45,7 @@ export interface SweepResult {
   readonly complete: boolean;
   readonly seed: number;
   readonly replications: number;
+  /** Where the traffic is swept, of its first values. */
   readonly trace: SimulationResult['trace'];
   /** What was swept, in the order given. */
   readonly sweep: Readonly<Record<string, readonly unknown[]>>;
@@ -46,59 +55,36 @@ export interface SweepResult {
   readonly pointsPlanned: number;
   /** By platform as the scenario has them, then as the grid has them: the last option swept changes first. */
   readonly points: readonly SweepPoint[];
-  /** The place in `points` of the cheapest that holds, the first of equals; null where none does or nothing is required. */
+  /**
+   * The place in `points` of the cheapest that holds, the first of equals; null where none does, nothing is required, or
+   * the traffic is swept: nobody chooses that, so there is a cheapest for each.
+   */
   readonly cheapest: number | null;
+  /** Each traffic of which a point was done, in the order of the grid; none where it is not swept. */
+  readonly traffic: readonly SweptTraffic[];
 }
 
-interface PlannedPoint {
-  readonly values: PointValues;
-  readonly entry: Planned;
+/** A point that was done, and under which traffic. */
+interface DonePoint {
+  readonly point: SweepPoint;
+  readonly traffic: Traffic;
+  readonly trace: SimulationResult['trace'];
 }
 
-/** Options that choose a price book or a size: that shows in what they choose. */
-const CHOOSERS: readonly ScenarioKey[] = ['prices', 'instanceType'];
-
-const isOfUse = (platform: PlatformName, { key }: Axis): boolean =>
-  OPTION_USERS[key].includes(platform) && !(platform === 'functions' && key === 'instanceType');
-
-const valuesText = (values: PointValues): string =>
-  Object.entries(values)
-    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .join(' ');
-
-function scenarioAt(base: ScenarioInput, values: PointValues): Scenario {
-  const { prices } = values;
-  const input = { ...base, ...values, ...(prices === undefined ? {} : { prices: [prices] }) };
-  try {
-    return checkScenario(input as ScenarioInput);
-  } catch (thrown) {
-    if (!(thrown instanceof CodedError)) throw thrown;
-    throw new CodedError(thrown.code, `sweep at ${valuesText(values)}: ${thrown.message}`, thrown.details);
-  }
-}
-
-/** Two points that differ in nothing that this platform sees are one. */
-function sameness({ values, entry }: PlannedPoint): string {
-  const seen = Object.entries(values).filter(([key]) => !CHOOSERS.includes(key as ScenarioKey));
-  return JSON.stringify([entry.platform, entry.pricing.book.id, entry.pricing.size?.name, seen]);
-}
-
-function pointsOf(
-  base: ScenarioInput,
-  axes: readonly Axis[],
-  platforms: readonly PlatformName[],
-): PlannedPoint[] {
-  const points = new Map<string, PlannedPoint>();
-  for (const platform of platforms) {
-    for (const values of gridOf(axes.filter((axis) => isOfUse(platform, axis)))) {
-      for (const entry of planned(scenarioAt(base, values), platform)) {
-        const point = { values, entry };
-        const key = sameness(point);
-        if (!points.has(key)) points.set(key, point);
-      }
-    }
-  }
-  return [...points.values()];
+/** A point of which all replications were done; else null. */
+function donePoint(
+  { values, traffic, planned }: PlannedPoint,
+  outcomes: readonly (ReplayOutcome | null)[],
+  requirements: readonly Requirement[],
+): DonePoint | null {
+  const done = outcomes.flatMap((outcome) => (outcome?.result.complete === true ? [outcome] : []));
+  const [first] = done;
+  if (first === undefined || done.length < outcomes.length) return null;
+  const figures = figuresOf(done.map(({ result }) => result));
+  const isHeld = requirements.length === 0 ? null : requirements.every((one) => holds(one, figures));
+  const { functions: _, ...result } = first.result;
+  const point = { ...titleOf(planned), values: shortenedAll(values), holds: isHeld, figures, result };
+  return { point, traffic, trace: first.trace };
 }
 
 /**
@@ -116,36 +102,37 @@ export async function sweep(
   const requirements = readRequirements(input.require ?? []);
   const [first = {}] = gridOf(axes);
   const { platforms, seed, replications } = scenarioAt(base, first);
-  const planned = pointsOf(base, axes, platforms);
-  const plan = planned.map(({ entry }) => entry);
-  const trace = await traces.of(0);
-  checkFits(plan, trace);
-  const run = new ParallelRun(tasksOf(plan, seed, replications), traces, threads);
+  const points = pointsOf(base, axes, platforms);
+  for (const { traffic } of points) traces.optionsOf?.(0, traffic);
+  const trace = await traces.of(0, splitTraffic(first).traffic);
+  checkFits(
+    points.map(({ planned }) => planned),
+    trace,
+  );
+  const order = byTraffic(points);
+  const placeOf = new Map(order.map((point, place) => [point, place]));
+  const run = new ParallelRun(tasksOf(order, seed, replications), traces, threads);
   onRun?.(run);
   const outcomes = await run.outcomes;
-  const points: SweepPoint[] = [];
-  let seen: ReplayOutcome['seen'] | undefined;
-  for (const [index, { values, entry }] of planned.entries()) {
-    const own = Array.from({ length: replications }, (_, run) => outcomes[run * plan.length + index] ?? null);
-    const results = own.flatMap((outcome) => (outcome?.result.complete === true ? [outcome.result] : []));
-    const [result] = results;
-    if (result === undefined || results.length < replications) continue;
-    seen ??= own[0]?.seen;
-    const figures = figuresOf(results);
-    const isHeld = requirements.length === 0 ? null : requirements.every((one) => holds(one, figures));
-    points.push({ ...titleOf(entry), values, holds: isHeld, figures, result: withoutFunctions(result) });
-  }
-  if (seen === undefined) throw interrupted();
+  const done = points.flatMap((point) => {
+    const at = placeOf.get(point) as number;
+    const own = Array.from({ length: replications }, (_, each) => outcomes[each * order.length + at] ?? null);
+    return donePoint(point, own, requirements) ?? [];
+  });
+  const [one] = done;
+  if (one === undefined) throw interrupted();
+  const isSwept = axes.some(({ key }) => isTrafficKey(key));
   return {
     version,
-    complete: points.length === planned.length,
+    complete: done.length === points.length,
     ...{ seed, replications },
-    trace: describeTrace(trace, seen),
+    trace: one.trace,
     sweep: Object.fromEntries(axes.map(({ key, values }) => [key, values.map(shortened)])),
     require: requirements.map(requirementText),
-    pointsPlanned: planned.length,
-    points: points.map((point) => ({ ...point, values: shortenedAll(point.values) })),
-    cheapest: cheapestOf(points),
+    pointsPlanned: points.length,
+    points: done.map(({ point }) => point),
+    cheapest: isSwept ? null : cheapestOf(done),
+    traffic: isSwept ? trafficsOf(done) : [],
   };
 }
 
@@ -156,22 +143,35 @@ function titleOf({
   return { platform, priceBook: pricing.book.id, instanceType: pricing.size?.name ?? null };
 }
 
-function withoutFunctions({ functions: _, ...result }: PlatformResult): SweepPoint['result'] {
-  return result;
-}
-
 /** A price book of the user's own is shown by its id. */
 const shortened = (value: unknown): unknown => (value as { readonly id?: string } | null)?.id ?? value;
 
 const shortenedAll = (values: PointValues): PointValues =>
   Object.fromEntries(Object.entries(values).map(([key, value]) => [key, shortened(value)]));
 
-function cheapestOf(points: readonly SweepPoint[]): number | null {
+/** @param of under this traffic alone. */
+function cheapestOf(done: readonly DonePoint[], of: string | null = null): number | null {
   let cheapest: number | null = null;
-  for (const [index, { holds: isHeld, figures }] of points.entries()) {
-    if (isHeld !== true) continue;
-    const best = cheapest === null ? undefined : points[cheapest];
-    if (best === undefined || figures.costUsd.mean < best.figures.costUsd.mean) cheapest = index;
+  let leastUsd = Number.POSITIVE_INFINITY;
+  for (const [index, { point, traffic }] of done.entries()) {
+    if (point.holds !== true || (of !== null && JSON.stringify(traffic) !== of)) continue;
+    const { mean } = point.figures.costUsd;
+    if (mean >= leastUsd) continue;
+    cheapest = index;
+    leastUsd = mean;
   }
   return cheapest;
+}
+
+function trafficsOf(done: readonly DonePoint[]): SweptTraffic[] {
+  const firsts = new Map<string, DonePoint>();
+  for (const one of done) {
+    const key = JSON.stringify(one.traffic);
+    if (!firsts.has(key)) firsts.set(key, one);
+  }
+  return [...firsts].map(([key, { traffic, trace }]) => ({
+    values: traffic,
+    trace,
+    cheapest: cheapestOf(done, key),
+  }));
 }

@@ -7,6 +7,7 @@ import { CodedError } from '../../metering/errors.ts';
 import type { Planned, ReplayOutcome } from '../replay.ts';
 import type { WorkloadOptions } from '../traces/load.ts';
 import { isStream, type Replayable } from '../traces/trace.ts';
+import { type Traffic, trafficSize } from '../traces/traffic.ts';
 import {
   ARRIVALS,
   CONTROL_WORDS,
@@ -21,17 +22,21 @@ export interface Task {
   readonly planned: Planned;
   /** From 0; tasks come in its order. */
   readonly replication: number;
+  /** What a sweep changes about the trace; tasks of one traffic come one after the other. */
+  readonly traffic: Traffic;
   readonly seed: number;
 }
 
 /** Where the traces come from. */
 export interface Traces {
   /** A replication's trace, its columns in shared memory; the same object where it is the same trace. */
-  of(replication: number): Promise<Replayable>;
+  of(replication: number, traffic: Traffic): Promise<Replayable>;
   /** How a thread makes the stream of a replication by itself. Needed where `of` gives streams that are in no file. */
-  optionsOf?(replication: number): WorkloadOptions;
-  /** Hears when all replays of a replication are over: its trace is not read any more. */
-  release?(replication: number): void;
+  optionsOf?(replication: number, traffic: Traffic): WorkloadOptions;
+  /** What has to be there for a replication's trace, by names of its own; asked after the first trace was opened. */
+  partsOf?(replication: number, traffic: Traffic): readonly string[];
+  /** Hears when all replays that need a part are over. */
+  release?(part: string): void;
 }
 
 export interface Progress {
@@ -62,14 +67,16 @@ export class ParallelRun {
   readonly #traces: Traces;
   readonly #outcomes: (ReplayOutcome | null)[];
   readonly #threads: Thread[] = [];
-  /** Replays of each replication that are not over. */
-  readonly #left = new Map<number, number>();
+  /** Replays that are not over, by each part of the traces that they need. */
+  readonly #left = new Map<string, number>();
   readonly #resolve: (outcomes: readonly (ReplayOutcome | null)[]) => void;
   readonly #reject: (thrown: unknown) => void;
   #next = 0;
   #done = 0;
   #arrivalsDone = 0;
-  #arrivalsEach = 0;
+  /** Arrivals to a unit of traffic's size; 0 while no trace is open. */
+  #arrivalsPerSize = 0;
+  readonly #sizes: number;
   #isStopped = false;
   #isOver = false;
 
@@ -78,7 +85,10 @@ export class ParallelRun {
     this.#tasks = tasks;
     this.#traces = traces;
     this.#outcomes = tasks.map(() => null);
-    for (const { replication } of tasks) this.#left.set(replication, (this.#left.get(replication) ?? 0) + 1);
+    this.#sizes = tasks.reduce((sum, { traffic }) => sum + trafficSize(traffic), 0);
+    for (const part of tasks.flatMap((task) => this.#partsOf(task))) {
+      this.#left.set(part, (this.#left.get(part) ?? 0) + 1);
+    }
     const { promise, resolve, reject } = Promise.withResolvers<readonly (ReplayOutcome | null)[]>();
     this.outcomes = promise;
     this.#resolve = resolve;
@@ -93,7 +103,7 @@ export class ParallelRun {
       if (task !== NONE) arrivals += Atomics.load(control, ARRIVALS);
     }
     const tasksTotal = this.#tasks.length;
-    const arrivalsTotal = Math.max(arrivals, this.#arrivalsEach * tasksTotal);
+    const arrivalsTotal = Math.max(arrivals, Math.round(this.#arrivalsPerSize * this.#sizes));
     return { arrivals, arrivalsTotal, tasks: this.#done, tasksTotal };
   }
 
@@ -124,12 +134,12 @@ export class ParallelRun {
     thread.task = this.#next++;
     Atomics.store(thread.control, ARRIVALS, 0);
     try {
-      const { planned, replication, seed } = task;
-      const trace = await this.#traces.of(replication);
+      const { planned, replication, traffic, seed } = task;
+      const trace = await this.#traces.of(replication, traffic);
       if (this.#isStopped) this.#rest(thread);
       if (this.#isStopped || this.#isOver) return;
-      this.#arrivalsEach ||= isStream(trace) ? trace.expected : trace.count;
-      if (trace !== thread.trace) this.#post(thread, this.#traceMessage(trace, replication));
+      this.#arrivalsPerSize ||= (isStream(trace) ? trace.expected : trace.count) / trafficSize(traffic);
+      if (trace !== thread.trace) this.#post(thread, this.#traceMessage(trace, task));
       thread.trace = trace;
       this.#post(thread, { kind: 'task', planned, seed });
     } catch (thrown) {
@@ -145,10 +155,10 @@ export class ParallelRun {
     if (this.#threads.every(({ task }) => task === NONE)) this.#end();
   }
 
-  #traceMessage(trace: Replayable, replication: number): TraceMessage {
+  #traceMessage(trace: Replayable, { replication, traffic }: Task): TraceMessage {
     if (!isStream(trace)) return { kind: 'trace', trace };
     if (trace.stored !== null) return { kind: 'stored', surveyed: trace.stored };
-    const options = this.#traces.optionsOf?.(replication);
+    const options = this.#traces.optionsOf?.(replication, traffic);
     if (options === undefined)
       throw new Error('streams cannot be sent to threads, and nobody says how to make them');
     return { kind: 'stream', options };
@@ -167,15 +177,21 @@ export class ParallelRun {
     this.#outcomes[thread.task] = message.outcome;
     this.#arrivalsDone += message.outcome.seen.arrivals;
     this.#done++;
-    this.#release((this.#tasks[thread.task] as Task).replication);
+    this.#release(this.#tasks[thread.task] as Task);
     thread.task = NONE;
     void this.#give(thread);
   }
 
-  #release(replication: number): void {
-    const left = (this.#left.get(replication) as number) - 1;
-    this.#left.set(replication, left);
-    if (left === 0) this.#traces.release?.(replication);
+  #partsOf({ replication, traffic }: Task): readonly string[] {
+    return this.#traces.partsOf?.(replication, traffic) ?? [];
+  }
+
+  #release(task: Task): void {
+    for (const part of this.#partsOf(task)) {
+      const left = (this.#left.get(part) as number) - 1;
+      this.#left.set(part, left);
+      if (left === 0) this.#traces.release?.(part);
+    }
   }
 
   #fail(thrown: unknown): void {

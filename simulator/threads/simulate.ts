@@ -1,10 +1,11 @@
 /** The same simulation as `run.ts`, its replays on worker threads, and able to stop in between with what is done. */
 import { CodedError } from '../../metering/errors.ts';
 import { checkFits, planned, tasksOf } from '../plan.ts';
-import { describeTrace, type ReplayOutcome } from '../replay.ts';
+import type { ReplayOutcome } from '../replay.ts';
 import { compareReplications } from '../replications.ts';
 import type { SimulationResult } from '../result.ts';
 import { checkScenario, type ScenarioInput } from '../scenario.ts';
+import { TRAFFIC_AS_GIVEN } from '../traces/traffic.ts';
 import { ParallelRun, type Traces } from './parallel-run.ts';
 
 export interface ThreadOptions {
@@ -35,9 +36,9 @@ export async function simulateOnThreads(
   const scenario = checkScenario(input);
   const { seed, replications } = scenario;
   const plan = planned(scenario);
-  const trace = await traces.of(0);
-  checkFits(plan, trace);
-  const run = new ParallelRun(tasksOf(plan, seed, replications), traces, threads);
+  checkFits(plan, await traces.of(0, TRAFFIC_AS_GIVEN));
+  const tasks = plan.map((entry) => ({ planned: entry, traffic: TRAFFIC_AS_GIVEN }));
+  const run = new ParallelRun(tasksOf(tasks, seed, replications), traces, threads);
   onRun?.(run);
   const outcomes = await run.outcomes;
   const first = outcomes.slice(0, plan.length).filter((outcome) => outcome !== null);
@@ -52,7 +53,7 @@ export async function simulateOnThreads(
     version,
     complete: outcomes.every(isComplete),
     seed,
-    trace: describeTrace(trace, (first.find(isComplete) ?? one).seen),
+    trace: (first.find(isComplete) ?? one).trace,
     platforms: first.map(({ result }) => result),
     replications: results.length < 2 ? null : compareReplications(results),
   };

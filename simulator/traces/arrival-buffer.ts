@@ -29,9 +29,21 @@ export class ArrivalBuffer implements ArrivalPiece {
     return this.count++;
   }
 
+  /** Takes the arrivals of another with the same columns, of which there are no more than fit. */
+  append(other: ArrivalBuffer): void {
+    const from = this.count;
+    while (this.arrivedAtUs.length < from + other.count) this.#grow();
+    this.arrivedAtUs.set(other.arrivedAtUs.subarray(0, other.count), from);
+    this.runUs.set(other.runUs.subarray(0, other.count), from);
+    this.functionIndex.set(other.functionIndex.subarray(0, other.count), from);
+    for (const key of this.keys)
+      this.columns[key]?.set((other.columns[key] as Float64Array).subarray(0, other.count), from);
+    this.count += other.count;
+  }
+
   #grow(): boolean {
     const room = Math.min(this.arrivedAtUs.length * 2, this.#max);
-    if (room === this.count) return false;
+    if (room === this.arrivedAtUs.length) return false;
     this.arrivedAtUs = grown(this.arrivedAtUs, room);
     this.runUs = grown(this.runUs, room);
     const indexes = new Uint32Array(room);

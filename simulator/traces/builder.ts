@@ -2,12 +2,11 @@
  * Collects arrivals in any order and makes a trace of them: columns that grow, names as numbers, a share of the
  * arrivals left out when the trace is thinned while it is read. What is too much for memory goes to a file, sorted.
  */
-import { CodedError } from '../../metering/errors.ts';
 import type { RandomStream } from '../kernel/random.ts';
 import { sharedFloats, sharedIndexes } from '../kernel/shared-memory.ts';
-import { ArrivalBuffer } from './arrival-buffer.ts';
-import { ExternalSort } from './external-sort.ts';
-import { inOrder, timeOrder } from './order.ts';
+import type { ArrivalBuffer } from './arrival-buffer.ts';
+import { eachSlice, inOrder, timeOrder } from './order.ts';
+import { SpillingBuffer } from './spilling-buffer.ts';
 import { rewritten, storedTrace } from './stored.ts';
 import type { Spilling } from './temp-files.ts';
 import {
@@ -16,15 +15,12 @@ import {
   emptyTrace,
   OPTIONAL_COLUMNS,
   type OptionalColumn,
-  type OptionalColumns,
   type ReadTrace,
   type StoredTrace,
+  slicedPiece,
   type TraceAbout,
 } from './trace.ts';
 import type { Work } from './turns.ts';
-
-/** Most arrivals of a trace in memory: 2^26 of them take 1.5 GB in their columns alone. */
-export const ARRIVALS_MAX = 2 ** 26;
 
 /**
  * One arrival, to be filled in and added; only the columns that the builder was made for are kept. A duration or
@@ -79,9 +75,7 @@ export class TraceBuilder {
   readonly #functions = new Names();
   readonly #versions = new Names();
   readonly #spilling: Spilling | null;
-  readonly #buffer: ArrivalBuffer;
-  /** What has no place in memory any more; null while there is nothing. */
-  #sort: ExternalSort | null = null;
+  readonly #rows: SpillingBuffer;
   #thinned = 0;
 
   constructor(
@@ -95,7 +89,7 @@ export class TraceBuilder {
     this.#format = format;
     this.#thinning = thinning;
     this.#spilling = spilling;
-    this.#buffer = new ArrivalBuffer(columns, spilling?.inMemoryMax ?? ARRIVALS_MAX);
+    this.#rows = new SpillingBuffer(columns, spilling, name);
     this.row = Object.fromEntries(
       [...CORE_COLUMNS, ...OPTIONAL_COLUMNS].map((key) => [key, 0]),
     ) as ArrivalRow;
@@ -103,7 +97,7 @@ export class TraceBuilder {
 
   /** Arrivals that were offered, those that thinning left out included. */
   get offered(): number {
-    return (this.#sort?.count ?? 0) + this.#buffer.count + this.#thinned;
+    return this.#rows.count + this.#thinned;
   }
 
   functionIndex(name: string): number {
@@ -125,36 +119,24 @@ export class TraceBuilder {
       return;
     }
     const { row } = this;
-    const buffer = this.#buffer;
-    let at = buffer.place();
-    if (at < 0) {
-      this.#spill();
-      at = buffer.place();
-    }
+    const at = this.#rows.place();
+    const { buffer } = this.#rows;
     buffer.arrivedAtUs[at] = row.arrivedAtUs;
     buffer.runUs[at] = row.runUs;
     buffer.functionIndex[at] = row.functionIndex;
     for (const key of buffer.keys) (buffer.columns[key] as Float64Array)[at] = row[key];
   }
 
-  #spill(): void {
-    if (this.#spilling === null) {
-      throw new CodedError(
-        'trace-too-large',
-        `${this.#name}: expected at most ${ARRIVALS_MAX} requests in memory, got more; simulate streams longer traces, and the transformation scale with a share below 1, given first, thins them while they are read`,
-        { arrivalsMax: ARRIVALS_MAX },
-      );
-    }
-    this.#sort ??= new ExternalSort(this.#spilling, this.#buffer.keys);
-    this.#sort.add(this.#buffer, this.#name);
-    this.#buffer.count = 0;
+  /** A chance to sort what has no place in memory any more. @throws CodedError as `add` */
+  settle(): Work<void> {
+    return this.#rows.settle();
   }
 
   /** @throws CodedError `trace-empty`; `file-unwritable` */
   *finish({ nameOf = (name) => name, refinement }: Finishing = {}): Work<ReadTrace> {
-    const sort = this.#sort;
+    const rows = this.#rows;
     const spilling = this.#spilling;
-    if (sort === null && this.#buffer.count === 0) throw emptyTrace(this.#name, this.skippedRejected);
+    if (rows.count === 0) throw emptyTrace(this.#name, this.skippedRejected);
     const names = this.#functions.list;
     const refined = refinement?.(names) ?? null;
     const about: TraceAbout = {
@@ -167,38 +149,48 @@ export class TraceBuilder {
       filled: [...this.filled, ...(refined?.filled ?? [])],
       transformed: [],
     };
-    if (sort === null || spilling === null) return { ...about, ...wholeOf(this.#buffer, refined) };
-    this.#spill();
-    return yield* refinedStore(storedTrace(about, yield* sort.finish()), refined, spilling);
+    if (spilling === null || !rows.isTooLong) return { ...about, ...(yield* wholeOf(rows.buffer, refined)) };
+    return yield* refinedStore(storedTrace(about, yield* rows.finish()), refined, spilling);
   }
 }
 
 /** All arrivals in order, in memory that threads share. */
-function wholeOf(buffer: ArrivalBuffer, refined: Refinement | null): ArrivalPiece {
+function* wholeOf(buffer: ArrivalBuffer, refined: Refinement | null): Work<ArrivalPiece> {
   const { count, keys } = buffer;
-  const order = timeOrder(buffer.arrivedAtUs.subarray(0, count));
-  const column = (values: Float64Array): Float64Array => {
-    if (order !== null) return inOrder(values, order);
-    const kept = sharedFloats(count);
-    kept.set(values.subarray(0, count));
-    return kept;
-  };
-  const indexes = sharedIndexes(count);
-  const unsorted = buffer.functionIndex;
-  if (order === null) indexes.set(unsorted.subarray(0, count));
-  else for (let at = 0; at < count; at++) indexes[at] = unsorted[order[at] as number] as number;
-  const columnsOf = (kept: readonly OptionalColumn[]): OptionalColumns =>
-    Object.fromEntries(kept.map((key) => [key, column(buffer.columns[key] as Float64Array)]));
+  const order = yield* timeOrder(buffer.arrivedAtUs.subarray(0, count));
+  const columns: Partial<Record<OptionalColumn, Float64Array>> = {};
+  for (const key of keys) {
+    if (refined?.without.includes(key)) continue;
+    columns[key] = yield* column(buffer.columns[key] as Float64Array, count, order);
+  }
   const piece = {
     count,
-    arrivedAtUs: column(buffer.arrivedAtUs),
-    runUs: column(buffer.runUs),
-    functionIndex: indexes,
-    columns: columnsOf(keys.filter((key) => !refined?.without.includes(key))),
+    arrivedAtUs: yield* column(buffer.arrivedAtUs, count, order),
+    runUs: yield* column(buffer.runUs, count, order),
+    functionIndex: yield* indexes(buffer.functionIndex, count, order),
+    columns,
   };
   moveTimes(piece, startOf(piece.arrivedAtUs[0] as number));
-  refined?.refine(piece);
+  if (refined !== null)
+    yield* eachSlice(count, 'filling', (from, to) => refined.refine(slicedPiece(piece, from, to)));
   return piece;
+}
+
+function* column(values: Float64Array, count: number, order: Uint32Array | null): Work<Float64Array> {
+  if (order !== null) return yield* inOrder(values, order);
+  const kept = sharedFloats(count);
+  kept.set(values.subarray(0, count));
+  return kept;
+}
+
+function* indexes(unsorted: Uint32Array, count: number, order: Uint32Array | null): Work<Uint32Array> {
+  const sorted = sharedIndexes(count);
+  if (order === null) sorted.set(unsorted.subarray(0, count));
+  else
+    yield* eachSlice(count, 'ordering', (from, to) => {
+      for (let at = from; at < to; at++) sorted[at] = unsorted[order[at] as number] as number;
+    });
+  return sorted;
 }
 
 /** A trace that begins before its own zero (a run that ended just after it) is moved to begin at zero. */

@@ -1,19 +1,30 @@
-/** What a trace is like, in figures: rate, burstiness, concurrency, durations, memory, functions, shape over time. */
+/**
+ * What a trace is like, in figures: rate, burstiness, concurrency, durations, memory, functions, shape over time. It goes
+ * through the trace some times, piece by piece, and keeps none of it, so one way serves traces in memory, in files and
+ * those that are made up.
+ */
 import { BYTES_PER_MB, US_PER_MS, US_PER_S } from '../../metering/units.ts';
-import { type Distribution, describeSample } from '../kernel/quantiles.ts';
-import type { Trace, TraceHistory } from './trace.ts';
+import type { Distribution } from '../kernel/quantiles.ts';
+import { ShownSample } from '../kernel/shown-sample.ts';
+import {
+  Concurrency,
+  type CountsPerInterval,
+  FunctionCounts,
+  type FunctionShare,
+  GapVariation,
+  IntervalCounts,
+  rounded,
+  type Shape,
+  ShapeCounts,
+} from './describe-counters.ts';
+import { type ArrivalPiece, emptyTrace, isStream, type Replayable, type TraceHistory } from './trace.ts';
+import { atOnce, type Work } from './turns.ts';
 
 const US_PER_MINUTE = 60 * US_PER_S;
 const TOP_FUNCTIONS = 10;
-export const SHAPE_COLUMNS_MAX = 100;
-
-export interface CountsPerInterval {
-  /** Of whole intervals from the first arrival on, the last one included. */
-  readonly mean: number;
-  readonly max: number;
-  /** Variance of the counts by their mean: 1 for a Poisson process, 0 for an even one; null for one interval. */
-  readonly dispersion: number | null;
-}
+const SHAPE_COLUMNS_MAX = 100;
+/** Arrivals between two turns: some milliseconds. */
+const STEP = 8192;
 
 export interface TraceInfo extends TraceHistory {
   readonly file: string;
@@ -38,142 +49,159 @@ export interface TraceInfo extends TraceHistory {
   readonly memoryPeakMb: Distribution | null;
   /** The start-up times that the trace has itself, of requests with any. */
   readonly startups: number | null;
-  readonly topFunctions: readonly {
-    readonly name: string;
-    readonly requests: number;
-    readonly share: number;
-    readonly meanMs: number;
-  }[];
-  /** Arrivals in equal parts of the span. */
-  readonly shape: { readonly columnS: number; readonly counts: readonly number[] };
+  readonly topFunctions: readonly FunctionShare[];
+  readonly shape: Shape;
 }
 
-/** Six decimals, or six digits of what is smaller. */
-const rounded = (value: number): number =>
-  Number(Math.abs(value) < 0.1 ? value.toPrecision(6) : value.toFixed(6));
+/** Samples of what is described by percentiles; memory where the trace has it. */
+interface Samples {
+  readonly gapsUs: ShownSample;
+  readonly runsUs: ShownSample;
+  readonly limitBytes: ShownSample | null;
+  readonly peakBytes: ShownSample | null;
+}
 
-/** In one pass over the sorted times, so that empty intervals cost nothing. */
-export function countsPer(times: Float64Array, intervalUs: number): CountsPerInterval {
-  const first = times[0] as number;
-  let interval = 0;
-  let inInterval = 0;
-  let max = 0;
-  let squares = 0;
-  for (let at = 0; at < times.length; at++) {
-    const here = Math.floor(((times[at] as number) - first) / intervalUs);
-    if (here !== interval) {
-      squares += inInterval ** 2;
-      interval = here;
-      inInterval = 0;
-    }
-    inInterval++;
-    if (inInterval > max) max = inInterval;
-  }
-  squares += inInterval ** 2;
-  const intervals = interval + 1;
-  const mean = times.length / intervals;
-  const variance = squares / intervals - mean ** 2;
+function samplesOf({ columns }: Replayable): Samples {
+  const has = (key: 'memoryBytesLimit' | 'memoryBytesPeak') => columns[key] !== undefined;
   return {
-    mean: rounded(mean),
-    max,
-    dispersion: intervals < 2 ? null : rounded(variance / mean),
+    gapsUs: new ShownSample(),
+    runsUs: new ShownSample(),
+    limitBytes: has('memoryBytesLimit') ? new ShownSample() : null,
+    peakBytes: has('memoryBytesPeak') ? new ShownSample() : null,
   };
 }
 
-function gapsOf(times: Float64Array): { readonly gaps: Float64Array; readonly cv: number | null } {
-  const gaps = new Float64Array(Math.max(times.length - 1, 0));
-  for (let at = 0; at < gaps.length; at++) gaps[at] = (times[at + 1] as number) - (times[at] as number);
-  if (gaps.length < 2) return { gaps, cv: null };
-  let sum = 0;
-  for (const gap of gaps) sum += gap;
-  const mean = sum / gaps.length;
-  let squares = 0;
-  for (const gap of gaps) squares += (gap - mean) ** 2;
-  return { gaps, cv: mean === 0 ? null : rounded(Math.sqrt(squares / gaps.length) / mean) };
-}
+const listed = (samples: Samples): readonly ShownSample[] =>
+  Object.values(samples).filter((sample) => sample !== null);
 
-/** Most requests at once; one that ends when another arrives is not counted beside it. */
-function concurrencyMax({ arrivedAtUs, runUs, count }: Trace): number {
-  const ends = arrivedAtUs.map((time, at) => time + (runUs[at] as number)).sort();
-  let most = 0;
-  let ended = 0;
-  for (let at = 0; at < count; at++) {
-    const time = arrivedAtUs[at] as number;
-    while (ended < at && (ends[ended] as number) <= time) ended++;
-    most = Math.max(most, at + 1 - ended);
+type Visit = (piece: ArrivalPiece, from: number, to: number) => void;
+
+function* visitedIn(trace: Replayable, visit: Visit): Work<void> {
+  const doing = 'describing';
+  const expected = isStream(trace) ? trace.expected : trace.count;
+  let seen = 0;
+  for (const piece of isStream(trace) ? trace.pieces() : [trace]) {
+    for (let from = 0; from < piece.count; from += STEP) {
+      const to = Math.min(from + STEP, piece.count);
+      visit(piece, from, to);
+      seen += to - from;
+      yield { doing, share: Math.min(1, seen / expected) };
+    }
   }
-  return most;
 }
 
-function inUnits(sample: Float64Array, unit: number): Distribution {
-  const described = describeSample(sample);
-  const entries = Object.entries(described).map(([key, value]) => [key, rounded(value / unit)]);
+/** Shows the arrivals to all samples that still need to see them, and what else is to be done with each. */
+function* shown(
+  trace: Replayable,
+  samples: Samples,
+  also: (piece: ArrivalPiece, at: number, gapUs: number | null) => void,
+): Work<void> {
+  const { gapsUs, runsUs, limitBytes, peakBytes } = samples;
+  let beforeUs: number | null = null;
+  yield* visitedIn(trace, (piece, from, to) => {
+    const { arrivedAtUs, runUs, columns } = piece;
+    for (let at = from; at < to; at++) {
+      const atUs = arrivedAtUs[at] as number;
+      const gapUs = beforeUs === null ? null : atUs - beforeUs;
+      if (gapUs !== null) gapsUs.add(gapUs);
+      runsUs.add(runUs[at] as number);
+      limitBytes?.add(columns.memoryBytesLimit?.[at] as number);
+      peakBytes?.add(columns.memoryBytesPeak?.[at] as number);
+      also(piece, at, gapUs);
+      beforeUs = atUs;
+    }
+  });
+  for (const sample of listed(samples)) sample.endShowing();
+}
+
+/** What the first time through finds. */
+class Survey {
+  readonly perSecond = new IntervalCounts(US_PER_S);
+  readonly perMinute = new IntervalCounts(US_PER_MINUTE);
+  readonly concurrency = new Concurrency();
+  readonly functions: FunctionCounts;
+  requests = 0;
+  startUs = 0;
+  lastUs = 0;
+  busyUs = 0;
+  startups = 0;
+
+  constructor({ functionNames }: Replayable) {
+    this.functions = new FunctionCounts(functionNames);
+  }
+
+  add({ arrivedAtUs, runUs, functionIndex, columns }: ArrivalPiece, at: number): void {
+    const atUs = arrivedAtUs[at] as number;
+    const run = runUs[at] as number;
+    if (this.requests++ === 0) this.startUs = atUs;
+    this.lastUs = atUs;
+    this.busyUs += run;
+    if ((columns.startupUs?.[at] ?? 0) > 0) this.startups++;
+    const sinceUs = atUs - this.startUs;
+    this.perSecond.add(sinceUs);
+    this.perMinute.add(sinceUs);
+    this.concurrency.add(atUs, run);
+    this.functions.add(functionIndex[at] as number, run);
+  }
+
+  get spanUs(): number {
+    return this.lastUs - this.startUs;
+  }
+}
+
+function inUnits(sample: ShownSample, unit: number): Distribution {
+  const entries = Object.entries(sample.describe()).map(([key, value]) => [key, rounded(value / unit)]);
   return Object.fromEntries(entries) as unknown as Distribution;
 }
 
-function topFunctions(trace: Trace): TraceInfo['topFunctions'] {
-  const requests = new Float64Array(trace.functionNames.length);
-  const runs = new Float64Array(trace.functionNames.length);
-  for (let at = 0; at < trace.count; at++) {
-    const index = trace.functionIndex[at] as number;
-    requests[index] = (requests[index] as number) + 1;
-    runs[index] = (runs[index] as number) + (trace.runUs[at] as number);
-  }
-  const byRequests = Array.from(requests.keys()).sort(
-    (a, b) => (requests[b] as number) - (requests[a] as number) || a - b,
-  );
-  return byRequests.slice(0, TOP_FUNCTIONS).map((index) => ({
-    name: trace.functionNames[index] as string,
-    requests: requests[index] as number,
-    share: rounded((requests[index] as number) / trace.count),
-    meanMs: rounded((runs[index] as number) / (requests[index] as number) / US_PER_MS),
-  }));
-}
+const inUnitsIf = (sample: ShownSample | null, unit: number): Distribution | null =>
+  sample === null ? null : inUnits(sample, unit);
 
-function shapeOf(times: Float64Array, columns: number): TraceInfo['shape'] {
-  const first = times[0] as number;
-  const span = (times.at(-1) as number) - first;
-  if (span === 0) return { columnS: 0, counts: [times.length] };
-  const counts = new Array<number>(columns).fill(0);
-  for (const time of times) {
-    const column = Math.min(Math.floor(((time - first) / span) * columns), columns - 1);
-    counts[column] = (counts[column] as number) + 1;
-  }
-  return { columnS: rounded(span / columns / US_PER_S), counts };
-}
-
-/** @param columns of the shape, 1 to 100. */
-export function describeTrace(trace: Trace, columns = 80): TraceInfo {
-  const { arrivedAtUs, runUs, count, columns: known } = trace;
-  const startUs = arrivedAtUs[0] as number;
-  const spanUs = (arrivedAtUs[count - 1] as number) - startUs;
-  const { gaps, cv } = gapsOf(arrivedAtUs);
-  let busyUs = 0;
-  for (const run of runUs) busyUs += run;
-  const { memoryBytesLimit: limits, memoryBytesPeak: peaks, startupUs: startups } = known;
+/**
+ * Describes a trace, with a turn for others after each piece.
+ * @param columns of the shape, 1 to 100.
+ * @throws CodedError `trace-empty` for a stream of nothing; `file-unreadable`.
+ */
+export function* describing(trace: Replayable, columns = 80): Work<TraceInfo> {
+  const samples = samplesOf(trace);
+  const survey = new Survey(trace);
+  yield* shown(trace, samples, (piece, at) => survey.add(piece, at));
+  const { requests, startUs, spanUs } = survey;
+  if (requests === 0) throw emptyTrace(trace.name, trace.skippedRejected);
+  const shape = new ShapeCounts(spanUs, Math.min(Math.max(columns, 1), SHAPE_COLUMNS_MAX));
+  const variation = new GapVariation(spanUs / (requests - 1));
+  yield* shown(trace, samples, ({ arrivedAtUs }, at, gapUs) => {
+    shape.add((arrivedAtUs[at] as number) - startUs);
+    if (gapUs !== null) variation.add(gapUs);
+  });
+  while (!listed(samples).every(({ isDone }) => isDone)) yield* shown(trace, samples, () => {});
   return {
     file: trace.name,
     format: trace.format,
-    requests: count,
+    requests,
     functions: trace.functionNames.length,
     startUs,
     spanS: spanUs / US_PER_S,
-    perSecond: countsPer(arrivedAtUs, US_PER_S),
-    perMinute: countsPer(arrivedAtUs, US_PER_MINUTE),
-    gapsMs: inUnits(gaps, US_PER_MS),
-    gapsCv: cv,
-    concurrencyMean: spanUs === 0 ? null : rounded(busyUs / spanUs),
-    concurrencyMax: concurrencyMax(trace),
-    durationMs: inUnits(runUs.slice(), US_PER_MS),
-    memoryLimitMb: limits === undefined ? null : inUnits(limits.slice(), BYTES_PER_MB),
-    memoryPeakMb: peaks === undefined ? null : inUnits(peaks.slice(), BYTES_PER_MB),
-    startups: startups === undefined ? null : startups.reduce((sum, us) => sum + (us > 0 ? 1 : 0), 0),
-    topFunctions: topFunctions(trace),
+    perSecond: survey.perSecond.describe(),
+    perMinute: survey.perMinute.describe(),
+    gapsMs: inUnits(samples.gapsUs, US_PER_MS),
+    gapsCv: variation.describe(),
+    concurrencyMean: spanUs === 0 ? null : rounded(survey.busyUs / spanUs),
+    concurrencyMax: survey.concurrency.max,
+    durationMs: inUnits(samples.runsUs, US_PER_MS),
+    memoryLimitMb: inUnitsIf(samples.limitBytes, BYTES_PER_MB),
+    memoryPeakMb: inUnitsIf(samples.peakBytes, BYTES_PER_MB),
+    startups: trace.columns.startupUs === undefined ? null : survey.startups,
+    topFunctions: survey.functions.top(TOP_FUNCTIONS),
     skippedRejected: trace.skippedRejected,
     skippedBad: trace.skippedBad,
     badRows: trace.badRows,
     filled: trace.filled,
     transformed: trace.transformed,
-    shape: shapeOf(arrivedAtUs, Math.min(Math.max(columns, 1), SHAPE_COLUMNS_MAX)),
+    shape: shape.describe(),
   };
 }
+
+/** The same at once. */
+export const describeTrace = (trace: Replayable, columns = 80): TraceInfo =>
+  atOnce(describing(trace, columns));

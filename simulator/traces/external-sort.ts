@@ -3,7 +3,7 @@
  * temporary file, then merged, some at a time, until there is one.
  */
 import { CodedError } from '../../metering/errors.ts';
-import { timeOrder } from './order.ts';
+import { eachSlice, timeOrder } from './order.ts';
 import { type Block, RowReader, RowWriter, type StoredRows } from './stored-rows.ts';
 import type { Spilling } from './temp-files.ts';
 import type { ArrivalPiece, OptionalColumn } from './trace.ts';
@@ -101,7 +101,7 @@ export class ExternalSort {
    * Takes arrivals in any order; they come after all that were taken before where times are equal.
    * @throws CodedError `trace-too-large`, `file-unwritable`
    */
-  add(piece: ArrivalPiece, name: string): void {
+  *add(piece: ArrivalPiece, name: string): Work<void> {
     this.#count += piece.count;
     if (this.#count > STORED_MAX) {
       throw new CodedError(
@@ -111,11 +111,12 @@ export class ExternalSort {
       );
     }
     this.#writer ??= this.#newWriter();
-    const order = timeOrder(piece.arrivedAtUs.subarray(0, piece.count));
-    for (let at = 0; at < piece.count; at++) {
-      this.#writer.put(piece, order === null ? at : (order[at] as number));
-    }
-    this.#runs.push(this.#writer.finish());
+    const writer = this.#writer;
+    const order = yield* timeOrder(piece.arrivedAtUs.subarray(0, piece.count));
+    yield* eachSlice(piece.count, 'storing', (from, to) => {
+      for (let at = from; at < to; at++) writer.put(piece, order === null ? at : (order[at] as number));
+    });
+    this.#runs.push(writer.finish());
   }
 
   #newWriter(): RowWriter {

@@ -16,7 +16,7 @@ import { whole } from './stored.ts';
 import type { Spilling } from './temp-files.ts';
 import type { ReadTrace, Trace } from './trace.ts';
 import { applySteps, mixedPaths, parseSteps, type Step, stepsAfterReading } from './transform.ts';
-import { inTurns, interruptedWhile, type ReadControl } from './turns.ts';
+import { inTurns, interruptedWhile, type ReadControl, type Work } from './turns.ts';
 
 const CHUNK_BYTES = 1_048_576;
 
@@ -28,8 +28,13 @@ function unreadable(path: string, thrown: unknown): CodedError {
   return new CodedError('file-unreadable', `expected a trace at ${path}, but ${reason}`, { path });
 }
 
-/** Hands a file's bytes on, unpacked if it is compressed. */
-async function feed(path: string, take: (chunk: Uint8Array) => void, control: ReadControl): Promise<void> {
+/** Hands a file's bytes on, unpacked if it is compressed. @param settle what is to be done after each piece, in turns. */
+async function feed(
+  path: string,
+  take: (chunk: Uint8Array) => void,
+  control: ReadControl,
+  settle?: () => Work<void>,
+): Promise<void> {
   const { signal, onProgress } = control;
   const doing = `reading ${path}`;
   try {
@@ -40,6 +45,7 @@ async function feed(path: string, take: (chunk: Uint8Array) => void, control: Re
       take(chunk);
       // What is no plain file, a pipe for example, has no size.
       if (size > 0) onProgress?.(doing, Math.min(1, stream.bytesRead / size));
+      if (settle !== undefined) await inTurns(settle(), control);
     }
   } catch (thrown) {
     throw unreadable(path, thrown);
@@ -98,7 +104,8 @@ async function readOne(
   control: ReadControl,
 ): Promise<ReadTrace> {
   const intake = new TraceIntake(path, options, rules);
-  await feed(path, (chunk) => intake.push(chunk), control);
+  const push = (chunk: Uint8Array): void => intake.push(chunk);
+  await feed(path, push, control, () => intake.settle());
   await feedCompanions(intake, control);
   return inTurns(intake.finish(), control);
 }

@@ -6,6 +6,7 @@ import { CodedError } from '../../metering/errors.ts';
 import { BYTES_PER_MB } from '../../metering/units.ts';
 import { RandomStream } from '../kernel/random.ts';
 import { sharedFloats } from '../kernel/shared-memory.ts';
+import { eachSlice } from './order.ts';
 import type { ServiceTime } from './service-time.ts';
 import { rewritten } from './stored.ts';
 import { visited } from './stored-rows.ts';
@@ -16,6 +17,7 @@ import {
   type OptionalColumn,
   type ReadTrace,
   type StoredTrace,
+  slicedPiece,
   type Trace,
 } from './trace.ts';
 import type { Work } from './turns.ts';
@@ -118,10 +120,10 @@ function fillPiece({ count, runUs, columns }: ArrivalPiece, { drawRun, limitByte
 export function* fillTrace(trace: ReadTrace, rules: FillRules, spilling: Spilling | null): Work<ReadTrace> {
   return isStored(trace)
     ? yield* fillStored(trace, rules, (spilling as Spilling).files)
-    : fillWhole(trace, rules);
+    : yield* fillWhole(trace, rules);
 }
 
-function fillWhole(trace: Trace, rules: FillRules): Trace {
+function* fillWhole(trace: Trace, rules: FillRules): Work<Trace> {
   const { count, runUs } = trace;
   const given = trace.columns.memoryBytesLimit;
   const unknown = { runs: unknownIn(runUs, count), limits: unknownIn(given, count) };
@@ -131,7 +133,8 @@ function fillWhole(trace: Trace, rules: FillRules): Trace {
       ? trace.columns
       : { ...trace.columns, memoryBytesLimit: sharedFloats(count).fill(Number.NaN) };
   const filled = { ...trace, columns, filled: [...trace.filled, ...plan.said] };
-  fillPiece(filled, plan);
+  if (plan.said.length > 0)
+    yield* eachSlice(count, 'filling', (from, to) => fillPiece(slicedPiece(filled, from, to), plan));
   return filled;
 }
 

@@ -19,6 +19,7 @@ import type {
 } from './format.ts';
 import { FORMATS } from './formats.ts';
 import { csvFormat } from './generic-csv.ts';
+import { blankLines, joined } from './head-bytes.ts';
 import { LineCutter } from './lines.ts';
 import { CSV_OPTIONS, checkFit, checkOptions } from './options.ts';
 import { parseServiceTime, type ServiceTime } from './service-time.ts';
@@ -105,6 +106,11 @@ export class TraceIntake {
     this.#waiting.push(chunk);
     this.#waitingBytes += chunk.length;
     if (this.#waitingBytes >= HEAD_BYTES) this.#start(this.#waitingBytes >= HEAD_BYTES_MAX);
+  }
+
+  /** A chance to sort what has no place in memory, after each piece of the file. @throws CodedError `file-unwritable` */
+  *settle(): Work<void> {
+    if (this.#builder !== null) yield* this.#builder.settle();
   }
 
   /** Files that the trace's format may need, after all of its own bytes and before `finish`. */
@@ -213,34 +219,6 @@ export class TraceIntake {
     const share = leadingShare(this.#steps);
     return share === null ? null : { share, stream: new RandomStream(this.#seed, 'thinning') };
   }
-}
-
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  if (chunks.length === 1) return chunks[0] as Uint8Array;
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
-}
-
-const BOM = [0xef, 0xbb, 0xbf];
-const SPACES = [32, 9, 13];
-
-/** Where the first line that is not blank begins, past a byte order mark; null when there is none yet. */
-function blankLines(bytes: Uint8Array): { readonly from: number; readonly line: number } | null {
-  let from = BOM.every((byte, at) => bytes[at] === byte) ? BOM.length : 0;
-  let line = 1;
-  for (let at = from; at < bytes.length; at++) {
-    const byte = bytes[at] as number;
-    if (byte === NEWLINE) {
-      from = at + 1;
-      line++;
-    } else if (!SPACES.includes(byte)) return { from, line };
-  }
-  return null;
 }
 
 /** Reads a trace that is in memory, and transforms it. Errors as TraceIntake's. */

@@ -3,7 +3,7 @@
 const PREFIX_MIN = 8;
 
 /** How many first characters tell all names apart; names are hashes, so few do. */
-export function prefixLength(names: ReadonlySet<string>): number {
+function prefixLength(names: ReadonlySet<string>): number {
   let longest = 0;
   for (const name of names) longest = Math.max(longest, name.length);
   for (let length = PREFIX_MIN; length < longest; length++) {

@@ -1,7 +1,6 @@
 /** The requests of a trace in the making, in any order: they go through an external sort into a new file. */
 import { CodedError } from '../../metering/errors.ts';
-import { ArrivalBuffer } from './arrival-buffer.ts';
-import { ExternalSort } from './external-sort.ts';
+import { SpillingBuffer } from './spilling-buffer.ts';
 import { rewritten, storedTrace } from './stored.ts';
 import type { StoredRows } from './stored-rows.ts';
 import type { Spilling } from './temp-files.ts';
@@ -19,25 +18,19 @@ export const NO_SHIFT: Shift = { functions: 0, versions: 0 };
 export class Collector {
   readonly #about: TraceAbout;
   readonly #spilling: Spilling;
-  readonly #buffer: ArrivalBuffer;
-  readonly #sort: ExternalSort;
+  readonly #rows: SpillingBuffer;
   readonly #isUsed: Uint8Array;
 
   constructor(about: TraceAbout, columns: StoredRows['columns'], spilling: Spilling) {
     this.#about = about;
     this.#spilling = spilling;
-    this.#buffer = new ArrivalBuffer(columns, spilling.inMemoryMax);
-    this.#sort = new ExternalSort(spilling, columns);
+    this.#rows = new SpillingBuffer(columns, spilling, about.name);
     this.#isUsed = new Uint8Array(about.functionNames.length);
   }
 
   add(piece: ArrivalPiece, place: number, atUs: number, shift = NO_SHIFT): void {
-    const buffer = this.#buffer;
-    let at = buffer.place();
-    if (at < 0) {
-      this.#spill();
-      at = buffer.place();
-    }
+    const at = this.#rows.place();
+    const { buffer } = this.#rows;
     const index = (piece.functionIndex[place] as number) + shift.functions;
     this.#isUsed[index] = 1;
     buffer.arrivedAtUs[at] = atUs;
@@ -49,14 +42,13 @@ export class Collector {
     }
   }
 
-  #spill(): void {
-    this.#sort.add(this.#buffer, this.#about.name);
-    this.#buffer.count = 0;
+  /** A chance to sort what has no place in memory any more. */
+  settle(): Work<void> {
+    return this.#rows.settle();
   }
 
   *finish(): Work<StoredTrace> {
-    if (this.#buffer.count > 0) this.#spill();
-    const rows = yield* this.#sort.finish();
+    const rows = yield* this.#rows.finish();
     if (rows.lastUs > TIME_US_MAX) {
       throw new CodedError(
         'usage',

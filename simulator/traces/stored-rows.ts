@@ -158,11 +158,13 @@ export function* piecesOf(rows: StoredRows): Generator<Block> {
  * Shows all rows of one part after the other, piece after piece, with a turn after each piece.
  * @param doing what that is, as progress says it.
  * @param visit also hears which part it is, from 0.
+ * @param settle what is to be done after each piece, in turns.
  */
 export function* visited(
   parts: readonly StoredRows[],
   doing: string,
   visit: (piece: Block, part: number) => void,
+  settle: () => Work<void> = nothing,
 ): Work<void> {
   const total = parts.reduce((sum, { count }) => sum + count, 0);
   let seen = 0;
@@ -171,6 +173,9 @@ export function* visited(
       visit(piece, part);
       seen += piece.count;
       yield { doing, share: seen / total };
+      yield* settle();
     }
   }
 }
+
+function* nothing(): Work<void> {}

@@ -75,6 +75,7 @@ function* scaled(
       if (sinceTurn >= rows.blockRows) {
         sinceTurn = 0;
         yield { doing, share: seen / rows.count };
+        yield* to.settle();
       }
     }
   }
@@ -87,10 +88,11 @@ function repeated(
 ): Work<void> {
   const period = periodOf(rows.lastUs - rows.firstUs, count, periodUs);
   const rounds = Array<StoredRows>(times).fill(rows);
-  return visited(rounds, doingOf(text), (piece, round) => {
+  const add = (piece: ArrivalPiece, round: number): void => {
     for (let at = 0; at < piece.count; at++)
       to.add(piece, at, (piece.arrivedAtUs[at] as number) + round * period);
-  });
+  };
+  return visited(rounds, doingOf(text), add, () => to.settle());
 }
 
 /** Those that are kept, each at the time that it then has. */
@@ -101,10 +103,11 @@ function kept(
   isKept: (piece: ArrivalPiece, at: number) => boolean,
   timeOf: (atUs: number) => number = (atUs) => atUs,
 ): Work<void> {
-  return visited([rows], doingOf(text), (piece) => {
+  const add = (piece: ArrivalPiece): void => {
     for (let at = 0; at < piece.count; at++)
       if (isKept(piece, at)) to.add(piece, at, timeOf(piece.arrivedAtUs[at] as number));
-  });
+  };
+  return visited([rows], doingOf(text), add, () => to.settle());
 }
 
 function* mixed(trace: StoredTrace, { text }: Step, rules: StepRules): Work<StoredTrace> {
@@ -116,10 +119,11 @@ function* mixed(trace: StoredTrace, { text }: Step, rules: StepRules): Work<Stor
   const to = new Collector(mixedAbout(trace, other, trace.rows.columns, other.rows.columns), both, spilling);
   const shifts = [NO_SHIFT, { functions: trace.functionNames.length, versions: trace.versions.length }];
   const byUs = [0, trace.rows.firstUs - other.rows.firstUs] as const;
-  yield* visited([trace.rows, other.rows], doingOf(text), (piece, part) => {
+  const add = (piece: ArrivalPiece, part: number): void => {
     for (let at = 0; at < piece.count; at++)
       to.add(piece, at, (piece.arrivedAtUs[at] as number) + (byUs[part] as number), shifts[part]);
-  });
+  };
+  yield* visited([trace.rows, other.rows], doingOf(text), add, () => to.settle());
   return yield* to.finish();
 }
 

@@ -41,6 +41,18 @@ export interface ArrivalPiece {
   readonly columns: OptionalColumns;
 }
 
+/** The arrivals from one place to before another, in the same memory. */
+export function slicedPiece(piece: ArrivalPiece, from: number, to: number): ArrivalPiece {
+  const columns = Object.entries(piece.columns).map(([key, values]) => [key, values.subarray(from, to)]);
+  return {
+    count: to - from,
+    arrivedAtUs: piece.arrivedAtUs.subarray(from, to),
+    runUs: piece.runUs.subarray(from, to),
+    functionIndex: piece.functionIndex.subarray(from, to),
+    columns: Object.fromEntries(columns) as OptionalColumns,
+  };
+}
+
 /** What became of a trace before it could be replayed. */
 export interface TraceHistory {
   /** Rows of requests that were rejected and never ran: not replayed. */

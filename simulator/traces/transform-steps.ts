@@ -5,23 +5,24 @@
 import { CodedError } from '../../metering/errors.ts';
 import { US_PER_S } from '../../metering/units.ts';
 import { RandomStream } from '../kernel/random.ts';
-import { ARRIVALS_MAX } from './builder.ts';
 import { inOrder, timeOrder } from './order.ts';
+import { ARRIVALS_MAX } from './spilling-buffer.ts';
 import { OPTIONAL_COLUMNS, type OptionalColumn, TIME_US_MAX, type Trace, type TraceAbout } from './trace.ts';
+import type { Work } from './turns.ts';
 
 type Columns = Trace['columns'];
 
 /** A trace of the requests at these places, at these times, in order of time. */
-function picked(trace: Trace, places: Uint32Array, times: Float64Array): Trace {
-  const order = timeOrder(times);
+function* picked(trace: Trace, places: Uint32Array, times: Float64Array): Work<Trace> {
+  const order = yield* timeOrder(times);
   const from = order === null ? places : order.map((at) => places[at] as number);
   const functionIndex = from.map((place) => trace.functionIndex[place] as number);
   const columns: Partial<Record<OptionalColumn, Float64Array>> = {};
   for (const key of OPTIONAL_COLUMNS) {
     const values = trace.columns[key];
-    if (values !== undefined) columns[key] = inOrder(values, from);
+    if (values !== undefined) columns[key] = yield* inOrder(values, from);
   }
-  const arrivedAtUs = order === null ? times : inOrder(times, order);
+  const arrivedAtUs = order === null ? times : yield* inOrder(times, order);
   if ((arrivedAtUs.at(-1) ?? 0) > TIME_US_MAX) {
     throw new CodedError(
       'usage',
@@ -32,7 +33,7 @@ function picked(trace: Trace, places: Uint32Array, times: Float64Array): Trace {
     ...trace,
     count: from.length,
     arrivedAtUs,
-    runUs: inOrder(trace.runUs, from),
+    runUs: yield* inOrder(trace.runUs, from),
     functionIndex,
     columns,
   });
@@ -65,7 +66,7 @@ function checkSize(trace: Trace, count: number): void {
  * the fraction as probability. The first keeps its time; each further one is anywhere between it and the next
  * request of another time, so that bursts stay bursts.
  */
-export function scaled(trace: Trace, factor: number, seed: number, purpose: string): Trace {
+export function scaled(trace: Trace, factor: number, seed: number, purpose: string): Work<Trace> {
   checkSize(trace, Math.ceil(trace.count * factor));
   const counts = new RandomStream(seed, `${purpose}, counts`);
   const jitter = new RandomStream(seed, `${purpose}, jitter`);
@@ -104,7 +105,7 @@ function gapsAfter(times: Float64Array): Float64Array {
 }
 
 /** Divides the times since the first arrival; durations stay. */
-export function compressed(trace: Trace, factor: number): Trace {
+export function compressed(trace: Trace, factor: number): Work<Trace> {
   const first = trace.arrivedAtUs[0] as number;
   const times = trace.arrivedAtUs.map((time) => first + Math.round((time - first) / factor));
   return picked(
@@ -118,7 +119,7 @@ export function compressed(trace: Trace, factor: number): Trace {
  * Puts the trace after itself.
  * @param periodUs from one beginning to the next; null for the span and one mean gap, so that the rate stays.
  */
-export function repeated(trace: Trace, times: number, periodUs: number | null): Trace {
+export function repeated(trace: Trace, times: number, periodUs: number | null): Work<Trace> {
   const { arrivedAtUs, count } = trace;
   checkSize(trace, count * times);
   const span = (arrivedAtUs[count - 1] as number) - (arrivedAtUs[0] as number);
@@ -143,13 +144,13 @@ export function periodOf(spanUs: number, count: number, periodUs: number | null)
   throw new CodedError('usage', `transform: repeat expected ${expected}, got ${period / US_PER_S} s`);
 }
 
-function kept(trace: Trace, isKept: (at: number) => boolean): Trace {
+function* kept(trace: Trace, isKept: (at: number) => boolean): Work<Trace> {
   const places = Uint32Array.from({ length: trace.count }, (_, at) => at).filter(isKept);
-  return picked(trace, places, inOrder(trace.arrivedAtUs, places));
+  return yield* picked(trace, places, yield* inOrder(trace.arrivedAtUs, places));
 }
 
 /** The arrivals from one time since the first up to before another. */
-export function sliced(trace: Trace, fromUs: number, toUs: number): Trace {
+export function sliced(trace: Trace, fromUs: number, toUs: number): Work<Trace> {
   const first = trace.arrivedAtUs[0] as number;
   return kept(trace, (at) => {
     const since = (trace.arrivedAtUs[at] as number) - first;
@@ -157,7 +158,7 @@ export function sliced(trace: Trace, fromUs: number, toUs: number): Trace {
   });
 }
 
-export function filtered(trace: Trace, keeps: (functionName: string) => boolean): Trace {
+export function filtered(trace: Trace, keeps: (functionName: string) => boolean): Work<Trace> {
   const isKept = trace.functionNames.map(keeps);
   return kept(trace, (at) => isKept[trace.functionIndex[at] as number] === true);
 }
@@ -192,7 +193,7 @@ export function mixedAbout(
 const keysOf = ({ columns }: Trace): readonly OptionalColumn[] => Object.keys(columns) as OptionalColumn[];
 
 /** Merges another trace in, its first arrival moved to this one's. */
-export function mixed(trace: Trace, other: Trace): Trace {
+export function mixed(trace: Trace, other: Trace): Work<Trace> {
   checkSize(trace, trace.count + other.count);
   const shift = (trace.arrivedAtUs[0] as number) - (other.arrivedAtUs[0] as number);
   const joint: Trace = {

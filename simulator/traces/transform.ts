@@ -129,6 +129,7 @@ export const mixedPaths = (steps: readonly Step[]): readonly string[] =>
  * Applies the steps in order.
  * @param mixOf gives the trace of a file that is mixed in.
  * @param spilling where a trace goes that is long or becomes long; null to have all in memory.
+ * @param done how many of the steps the trace has behind it already.
  * @throws CodedError `trace-empty` when a step leaves nothing, `trace-too-large` when it makes too much.
  */
 export function* applySteps(
@@ -137,9 +138,11 @@ export function* applySteps(
   seed: number,
   mixOf: (path: string) => ReadTrace,
   spilling: Spilling | null,
+  done = 0,
 ): Work<ReadTrace> {
   let trace = read;
   for (const [index, step] of steps.entries()) {
+    if (index < done) continue;
     // The place is part of the purpose, so that two steps of one kind draw independently.
     const purpose = `transformation ${index + 1}, ${step.kind}`;
     const next = yield* appliedAnywhere(trace, step, { seed, purpose, mixOf, spilling });
@@ -181,7 +184,7 @@ function* appliedAnywhere(trace: ReadTrace, step: Step, how: How): Work<ReadTrac
   const { seed, purpose, mixOf, spilling } = how;
   const isInFile = isStored(trace) || (step.kind === 'mix' && isStored(mixOf(step.path)));
   if (spilling === null || !(isInFile || countAfter(trace, step, how) > spilling.inMemoryMax)) {
-    return applied(trace as Trace, step, seed, purpose, mixOf as (path: string) => Trace);
+    return yield* applied(trace as Trace, step, seed, purpose, mixOf as (path: string) => Trace);
   }
   const own = yield* stored(trace as Trace, spilling);
   const other = step.kind === 'mix' ? yield* stored(mixOf(step.path) as Trace, spilling) : null;
@@ -196,7 +199,7 @@ function applied(
   seed: number,
   purpose: string,
   mixOf: (path: string) => Trace,
-): Trace {
+): Work<Trace> {
   switch (step.kind) {
     case 'scale':
       return scaled(trace, step.factor, seed, purpose);

@@ -6,8 +6,8 @@ import { CodedError } from '../../metering/errors.ts';
 import { BYTES_PER_MB } from '../../metering/units.ts';
 import { RandomStream } from '../kernel/random.ts';
 import { sharedFloats, sharedIndexes } from '../kernel/shared-memory.ts';
-import { ARRIVALS_MAX } from './builder.ts';
 import type { ServiceTime } from './service-time.ts';
+import { ARRIVALS_MAX } from './spilling-buffer.ts';
 import {
   type ArrivalPiece,
   emptyTrace,
@@ -15,6 +15,7 @@ import {
   type Trace,
   type TraceStream,
 } from './trace.ts';
+import type { Work } from './turns.ts';
 import type { Share, Workload } from './workload.ts';
 import type { ArrivalSource } from './workload-sources.ts';
 
@@ -151,7 +152,7 @@ function* piecesFrom(maker: PieceMaker): Generator<ArrivalPiece> {
 }
 
 /** The whole stream in memory. @throws CodedError `trace-too-large`, or `trace-empty` when chance gives no request. */
-export function inMemory(stream: TraceStream): Trace {
+export function* inMemory(stream: TraceStream): Work<Trace> {
   const { pieces, expected, columns, stored: _, memoryBytesOf, hasSizes: __, ...about } = stream;
   if (expected > ARRIVALS_MAX) throw tooLarge(stream);
   let room = Math.ceil(expected) + PIECE;
@@ -170,6 +171,7 @@ export function inMemory(stream: TraceStream): Trace {
     runUs.set(piece.runUs.subarray(0, piece.count), count);
     functionIndex.set(piece.functionIndex.subarray(0, piece.count), count);
     count = more;
+    yield { doing: 'making up requests', share: Math.min(1, count / expected) };
   }
   if (count === 0) throw emptyTrace(stream.name, 0);
   const limit = columns.memoryBytesLimit === undefined ? undefined : memoryBytesOf(0);

@@ -12,9 +12,13 @@ import { OP } from './opcodes.ts';
 import { Refusal } from './refusal.ts';
 import { skipValueType, Walker } from './walk.ts';
 
-/** Instructions between two checks of straight code, where a call counts as many: what it calls may run as long. */
+/**
+ * Instructions between two checks of straight code, where some count as many: what is called may run as long, and to
+ * fill or copy a whole memory takes milliseconds.
+ */
 const STRAIGHT_MAX = 1_024;
 const CALL_WEIGHT = 32;
+const RANGE_WEIGHT = STRAIGHT_MAX / 2;
 
 const isCall = (opcode: number): boolean => opcode >= OP.call && opcode <= OP.returnCallRef;
 
@@ -28,6 +32,11 @@ const CHARGED = new Set<number>([
   ...[OP.returnCall, OP.returnCallIndirect, OP.returnCallRef, OP.branchOnNonNull],
   ...[OP.branchOnCast, OP.branchOnCastFail],
 ]);
+
+function weightOf(opcode: number): number {
+  if (isCall(opcode)) return CALL_WEIGHT;
+  return rangeUnit(opcode) ? RANGE_WEIGHT : 1;
+}
 
 /** One block: how long straight code was at its begin, and at most inside of it. */
 interface Block {
@@ -160,7 +169,7 @@ export class FunctionRewriter {
       this.#uncharged += fuelCost(opcode);
       if (this.#uncharged > 0 && CHARGED.has(opcode)) this.#charge(start);
     }
-    this.#straight += isCall(opcode) ? CALL_WEIGHT : 1;
+    this.#straight += weightOf(opcode);
     if (this.#straight >= STRAIGHT_MAX) this.#check(start);
   }
 

@@ -1,10 +1,10 @@
 /** Seeded traces made up from distributions: arrivals at random and service times of one kind, one function. */
-import { CodedError } from '../../metering/errors.ts';
-import { RandomStream } from '../kernel/random.ts';
-import { TraceBuilder } from './builder.ts';
-import { whole } from './stored.ts';
-import type { Trace } from './trace.ts';
-import { atOnce } from './turns.ts';
+import { CodedError } from '../metering/errors.ts';
+import { RandomStream } from '../simulator/kernel/random.ts';
+import { TraceBuilder } from '../simulator/traces/builder.ts';
+import { whole } from '../simulator/traces/stored.ts';
+import type { Trace } from '../simulator/traces/trace.ts';
+import { atOnce } from '../simulator/traces/turns.ts';
 
 export interface SyntheticLoad {
   readonly seed: number;

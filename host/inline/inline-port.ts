@@ -1,0 +1,105 @@
+/**
+ * The outside of an execution that runs on the serving thread: a request without a body, and a response that is kept
+ * until the guest has returned. Whatever else a guest asks for ends the attempt before it has any effect.
+ */
+import { WINDOW_BYTES } from '../body-window.ts';
+import type {
+  BodySink,
+  BodySource,
+  ExecutionPort,
+  News,
+  OutboundCall,
+  ResponseHead,
+} from '../wasi/execution-port.ts';
+import type { WireHeaders } from '../wasi/fields.ts';
+
+/**
+ * Why an attempt cannot count: the guest has to run where it can wait, and where others hear of what it does meanwhile.
+ * What is thrown ends the guest soon, but host functions may make an error of their own of it.
+ */
+export class Departure {
+  hasLeft = false;
+
+  leave(what: string): never {
+    this.hasLeft = true;
+    throw new Error(`${what} is not for the serving thread`);
+  }
+}
+
+class NoNews implements News {
+  readonly canSuspend = false;
+  readonly #departure: Departure;
+
+  constructor(departure: Departure) {
+    this.#departure = departure;
+  }
+
+  wait(): void {
+    this.#departure.leave('waiting');
+  }
+
+  next(): Promise<void> {
+    return this.#departure.leave('waiting');
+  }
+}
+
+const NO_BODY: BodySource = {
+  availableBytes: 0,
+  state: 'ended',
+  failure: undefined,
+  trailers: [],
+  read: () => new Uint8Array(),
+  cancel: () => undefined,
+};
+
+/** Keeps a body, which is refused where it is not small. */
+class KeptBody implements BodySink {
+  readonly chunks: Buffer[] = [];
+  readonly isClosed = false;
+  /** Of the complete body; undefined while it is not. */
+  trailers: WireHeaders | undefined;
+  budgetBytes = WINDOW_BYTES;
+
+  write(bytes: Uint8Array): void {
+    this.budgetBytes -= bytes.length;
+    this.chunks.push(Buffer.from(bytes));
+  }
+
+  flush(): void {}
+
+  finish(trailers: WireHeaders): void {
+    this.trailers = trailers;
+  }
+
+  abort(): void {}
+}
+
+export class InlinePort implements ExecutionPort {
+  readonly news: News;
+  readonly requestBody = NO_BODY;
+  readonly body = new KeptBody();
+  head: ResponseHead | undefined;
+  readonly #departure: Departure;
+
+  constructor(departure: Departure) {
+    this.#departure = departure;
+    this.news = new NoNews(departure);
+  }
+
+  enter(): void {}
+
+  leave(): void {}
+
+  inform(): void {
+    this.#departure.leave('an informational response');
+  }
+
+  respond(head: ResponseHead): BodySink {
+    this.head = head;
+    return this.body;
+  }
+
+  send(): OutboundCall {
+    return this.#departure.leave('an outbound request');
+  }
+}
