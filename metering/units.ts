@@ -37,11 +37,20 @@ export class ExactSum {
     if (this.#low >= CARRY_AT) this.#carry();
   }
 
-  /** Adds a × b exactly; both non-negative safe integers. */
+  /** Adds a × b exactly; both non-negative safe integers. Of the two, a is the one that may be large. */
   addProduct(a: number, b: number): void {
-    const product = a * b;
-    if (product < CARRY_AT) this.add(product);
-    else this.#addLarge(a, b);
+    const units = Math.floor(a / UPPER_UNIT);
+    const lower = (a - units * UPPER_UNIT) * b;
+    const upper = units * b;
+    // Rounded products that are below it are exact.
+    if (lower >= CARRY_AT || upper >= CARRY_AT) {
+      this.#high += BigInt(a) * BigInt(b);
+      return;
+    }
+    this.#low += lower;
+    if (this.#low >= CARRY_AT) this.#carry();
+    this.#upper += upper;
+    if (this.#upper >= CARRY_AT) this.#flush();
   }
 
   addBig(value: bigint): void {
@@ -51,20 +60,6 @@ export class ExactSum {
   get value(): bigint {
     this.#flush();
     return this.#high;
-  }
-
-  #addLarge(a: number, b: number): void {
-    const units = Math.floor(a / UPPER_UNIT);
-    const lower = (a - units * UPPER_UNIT) * b;
-    const upper = units * b;
-    // Rounded products that are below it are exact.
-    if (lower >= CARRY_AT || upper >= CARRY_AT) {
-      this.#high += BigInt(a) * BigInt(b);
-      return;
-    }
-    this.#upper += upper;
-    this.add(lower);
-    if (this.#upper >= CARRY_AT) this.#flush();
   }
 
   #carry(): void {

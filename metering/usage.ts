@@ -54,11 +54,11 @@ export class UsageMeter {
     if (!wasStarted(record)) return;
     const sums = this.#sums;
     if (record.queueUs > 0) sums.queueUs.add(record.queueUs);
-    sums.startupUs.add(record.startupUs);
+    if (record.startupUs > 0) sums.startupUs.add(record.startupUs);
     sums.runUs.add(record.runUs);
     sums.cpuUs.add(record.cpuUs);
     // Larger numbers than one addend may be.
-    sums.fuelUsed.addProduct(record.fuelUsed, 1);
+    if (record.fuelUsed > 0) sums.fuelUsed.addProduct(record.fuelUsed, 1);
     sums.memoryByteUs.addProduct(record.memoryBytesPeak, occupiedUs(record));
     if (record.bytesIn > 0) sums.bytesIn.add(record.bytesIn);
     if (record.bytesOut > 0) sums.bytesOut.add(record.bytesOut);

@@ -34,6 +34,31 @@ function larger(old: Float64Array): Float64Array<ArrayBuffer> {
   return values;
 }
 
+/** Which interval a time is in; mostly the one of the time before, which takes no division to tell. */
+class Intervals {
+  readonly widthUs: number;
+  #at = 0;
+  #fromUs = 0;
+  #toUs: number;
+
+  constructor(widthUs: number) {
+    this.widthUs = widthUs;
+    this.#toUs = widthUs;
+  }
+
+  /** @param timeUs from the series' beginning. */
+  of(timeUs: number): number {
+    if (timeUs < this.#fromUs || timeUs >= this.#toUs) this.#go(Math.floor(timeUs / this.widthUs));
+    return this.#at;
+  }
+
+  #go(at: number): void {
+    this.#at = at;
+    this.#fromUs = at * this.widthUs;
+    this.#toUs = this.#fromUs + this.widthUs;
+  }
+}
+
 /** Counts by interval. */
 class Counts {
   #counts = new Float64Array(ROOM_MIN);
@@ -50,19 +75,19 @@ class Counts {
 
 /** Sums spans into intervals: both ends on their own, what lies between by where it begins and ends. */
 class Coverage {
-  readonly #intervalUs: number;
+  readonly #intervals: Intervals;
   #partUs = new Float64Array(ROOM_MIN);
   #whole = new Float64Array(ROOM_MIN);
 
-  constructor(intervalUs: number) {
-    this.#intervalUs = intervalUs;
+  constructor(intervals: Intervals) {
+    this.#intervals = intervals;
   }
 
   /** Times from the series' beginning. @returns the interval of the span's end. */
   add(fromUs: number, toUs: number): number {
-    const width = this.#intervalUs;
-    const first = Math.floor(fromUs / width);
-    const last = Math.floor(toUs / width);
+    const width = this.#intervals.widthUs;
+    const first = this.#intervals.of(fromUs);
+    const last = this.#intervals.of(toUs);
     while (last + 1 >= this.#partUs.length) this.#grow();
     const parts = this.#partUs;
     if (first === last) {
@@ -80,12 +105,12 @@ class Coverage {
     let open = 0;
     return Array.from({ length: intervals }, (_, at) => {
       open += this.#whole[at] ?? 0;
-      return Number((open + (this.#partUs[at] ?? 0) / this.#intervalUs).toFixed(DECIMALS));
+      return Number((open + (this.#partUs[at] ?? 0) / this.#intervals.widthUs).toFixed(DECIMALS));
     });
   }
 
   #grow(): void {
-    if (this.#partUs.length > INTERVALS_MAX) throw tooFine(this.#intervalUs);
+    if (this.#partUs.length > INTERVALS_MAX) throw tooFine(this.#intervals.widthUs);
     this.#partUs = larger(this.#partUs);
     this.#whole = larger(this.#whole);
   }
@@ -101,6 +126,7 @@ function tooFine(intervalUs: number): CodedError {
 export class SeriesMeter {
   readonly #startUs: number;
   readonly #intervalUs: number;
+  readonly #intervalAt: Intervals;
   readonly #arrivals = new Counts();
   readonly #rejected = new Counts();
   readonly #coldStarts = new Counts();
@@ -113,15 +139,16 @@ export class SeriesMeter {
   constructor(startUs: number, intervalUs: number) {
     this.#startUs = startUs;
     this.#intervalUs = intervalUs;
-    this.#running = new Coverage(intervalUs);
-    this.#waiting = new Coverage(intervalUs);
-    this.#alive = new Coverage(intervalUs);
+    this.#intervalAt = new Intervals(intervalUs);
+    this.#running = new Coverage(this.#intervalAt);
+    this.#waiting = new Coverage(this.#intervalAt);
+    this.#alive = new Coverage(this.#intervalAt);
   }
 
   execution(record: ExecutionRecord): void {
     const arrivedUs = record.arrivedAtUs - this.#startUs;
     const startUs = arrivedUs + record.queueUs;
-    const at = Math.floor(arrivedUs / this.#intervalUs);
+    const at = this.#intervalAt.of(arrivedUs);
     this.#reach(at);
     this.#arrivals.add(at);
     if (startUs > arrivedUs) this.#waiting.add(arrivedUs, startUs);

@@ -18,6 +18,8 @@ export class Sample {
   /** What is kept, in order: values above 0, and below 0 how many zeros there are in a row, of which waits have most. */
   #entries: Float64Array;
   #length = 0;
+  /** How many of the entries are zeros in a row. */
+  #zeroRuns = 0;
   #kept = 0;
   /** null while all values are kept. */
   #sketch: Sketch | null = null;
@@ -48,6 +50,7 @@ export class Sample {
   #keepZero(): void {
     const last = this.#length === 0 ? 0 : (this.#entries[this.#length - 1] as number);
     if (last >= 0) {
+      this.#zeroRuns++;
       this.#keep(-1);
       return;
     }
@@ -145,12 +148,18 @@ export class Sample {
   }
 
   #describeKept(): Distribution {
+    if (this.#zeroRuns > 0) this.#dropZeros();
+    return describeSample(this.#entries.subarray(0, this.#length), this.#kept - this.#length);
+  }
+
+  #dropZeros(): void {
     const entries = this.#entries;
     let above = 0;
     for (let at = 0; at < this.#length; at++) {
       const entry = entries[at] as number;
       if (entry > 0) entries[above++] = entry;
     }
-    return describeSample(entries.subarray(0, above), this.#kept - above);
+    this.#length = above;
+    this.#zeroRuns = 0;
   }
 }

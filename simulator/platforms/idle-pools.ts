@@ -1,8 +1,5 @@
-/**
- * Which idle instance of a function takes its next request. Queues keep entries of instances that were used or ended
- * since, and are cleaned of them when they are mostly stale: memory does not grow with the trace.
- */
-import { EventQueue } from '../kernel/event-queue.ts';
+/** Which idle instance of a function takes its next request. It knows neither times nor requests. */
+import { Marks } from '../kernel/marks.ts';
 
 /**
  * Which idle instance takes the next request: `newest` the one that was created last, `oldest` the one that was
@@ -11,73 +8,118 @@ import { EventQueue } from '../kernel/event-queue.ts';
 export const PICKS = ['newest', 'oldest', 'lru'] as const;
 export type Pick = (typeof PICKS)[number];
 
-/** Stale entries that are left in a queue at most, beside as many again as it needs. */
-const STALE_MAX = 1024;
 const CAPACITY_MIN = 1024;
+const PLACES_MIN = 32;
+const FREE = -1;
+
+/**
+ * The instances of one function in a row of places, in the order that the pick goes by; the idle ones are marked. Who
+ * leaves it leaves a gap, and when the row is full it is closed up.
+ */
+class Row {
+  /** By place. */
+  ids = new Int32Array(PLACES_MIN).fill(FREE);
+  marks = new Marks(PLACES_MIN);
+  /** The place behind the last one that was given away. */
+  end = 0;
+  taken = 0;
+
+  /** Makes room at the end. @param placeOf where each instance is, which may change. */
+  closeUp(placeOf: Int32Array): void {
+    const { ids, marks, end } = this;
+    if (this.taken * 2 > ids.length) {
+      this.ids = new Int32Array(ids.length * 2).fill(FREE);
+      this.marks = new Marks(ids.length * 2);
+    }
+    this.end = 0;
+    for (let from = 0; from < end; from++) {
+      const id = ids[from] as number;
+      if (id !== FREE) this.#move(id, ids, marks, from, this.end++, placeOf);
+    }
+  }
+
+  /** From a place that may be in the arrays before to one that may be the same. */
+  #move(id: number, ids: Int32Array, marks: Marks, from: number, to: number, placeOf: Int32Array): void {
+    const isMarked = marks.has(from);
+    ids[from] = FREE;
+    marks.unmark(from);
+    this.ids[to] = id;
+    if (isMarked) this.marks.mark(to);
+    placeOf[id] = to;
+  }
+}
 
 /** A pool for each function; instances are known by their ids. */
 export class IdlePools {
-  readonly #pick: Pick;
-  readonly #queues: (EventQueue | undefined)[];
-  /** How many instances of each pool are idle. */
-  readonly #idle: Int32Array;
-  #added = 0;
-  /** The key of an idle instance's entry, NaN of one that is not idle: other entries of it are stale. */
-  #keys = new Float64Array(CAPACITY_MIN);
+  readonly #isFromEnd: boolean;
+  /** Places go by when instances become idle, not by when they were created. */
+  readonly #isByIdling: boolean;
+  /** Those of functions that have had an instance. */
+  readonly #rows: (Row | null)[];
+  /** The place of each instance in its function's row. */
+  #placeOf = new Int32Array(CAPACITY_MIN);
 
   constructor(pools: number, pick: Pick) {
-    this.#pick = pick;
-    this.#queues = new Array(pools);
-    this.#idle = new Int32Array(pools);
+    this.#isFromEnd = pick === 'newest';
+    this.#isByIdling = pick === 'lru';
+    this.#rows = new Array<Row | null>(pools).fill(null);
   }
 
-  /** @param number which of all instances it is, in the order of their creation. */
-  add(pool: number, id: number, number: number): void {
-    const idle = (this.#idle[pool] as number) + 1;
-    this.#idle[pool] = idle;
-    const key = this.#pick === 'newest' ? -number : this.#pick === 'oldest' ? number : this.#added++;
-    if (id >= this.#keys.length) this.#grow(id);
-    this.#keys[id] = key;
-    let queue = this.#queues[pool];
-    if (queue === undefined || queue.length > 2 * idle + STALE_MAX) {
-      queue = this.#cleaned(queue);
-      this.#queues[pool] = queue;
-    }
-    queue.push(key, id);
+  /** An instance was created, the newest of all. It is not idle. */
+  created(pool: number, id: number): void {
+    if (id >= this.#placeOf.length) this.#grow(id);
+    this.#rows[pool] ??= new Row();
+    if (!this.#isByIdling) this.#enter(this.#rows[pool] as Row, id);
+  }
+
+  /** One that is not idle is gone. */
+  ended(pool: number, id: number): void {
+    if (!this.#isByIdling) this.#leave(this.#rows[pool] as Row, this.#placeOf[id] as number);
+  }
+
+  /** An instance becomes idle. */
+  add(pool: number, id: number): void {
+    const row = this.#rows[pool] as Row;
+    if (this.#isByIdling) this.#enter(row, id);
+    row.marks.mark(this.#placeOf[id] as number);
   }
 
   /** Takes out the one that the pick says; below 0 when there is none. */
   take(pool: number): number {
-    const queue = this.#queues[pool];
-    while (queue !== undefined && queue.length > 0) {
-      const key = queue.nextKey;
-      const id = queue.pop();
-      if (this.#keys[id] !== key) continue;
-      this.remove(pool, id);
-      return id;
-    }
-    return -1;
+    const row = this.#rows[pool] ?? null;
+    if (row === null) return -1;
+    const place = this.#isFromEnd ? row.marks.last : row.marks.first;
+    if (place < 0) return -1;
+    const id = row.ids[place] as number;
+    this.#unmark(row, place);
+    return id;
   }
 
+  /** An idle instance is idle no more. */
   remove(pool: number, id: number): void {
-    this.#keys[id] = Number.NaN;
-    this.#idle[pool] = (this.#idle[pool] as number) - 1;
+    this.#unmark(this.#rows[pool] as Row, this.#placeOf[id] as number);
   }
 
-  /** The queue without stale entries. */
-  #cleaned(queue: EventQueue | undefined): EventQueue {
-    const clean = new EventQueue();
-    while (queue !== undefined && queue.length > 0) {
-      const key = queue.nextKey;
-      const id = queue.pop();
-      if (this.#keys[id] === key) clean.push(key, id);
-    }
-    return clean;
+  #unmark(row: Row, place: number): void {
+    row.marks.unmark(place);
+    if (this.#isByIdling) this.#leave(row, place);
+  }
+
+  #enter(row: Row, id: number): void {
+    if (row.end === row.ids.length) row.closeUp(this.#placeOf);
+    row.ids[row.end] = id;
+    row.taken++;
+    this.#placeOf[id] = row.end++;
+  }
+
+  #leave(row: Row, place: number): void {
+    row.ids[place] = FREE;
+    row.taken--;
   }
 
   #grow(id: number): void {
-    const larger = new Float64Array(Math.max(this.#keys.length * 2, id + 1));
-    larger.set(this.#keys);
-    this.#keys = larger;
+    const larger = new Int32Array(Math.max(this.#placeOf.length * 2, id + 1));
+    larger.set(this.#placeOf);
+    this.#placeOf = larger;
   }
 }

@@ -4,7 +4,7 @@
  */
 import { isExpired } from '../../metering/policy.ts';
 import { EventQueue } from '../kernel/event-queue.ts';
-import { Fifo } from '../kernel/fifo.ts';
+import { LinkedOrder } from '../kernel/linked-order.ts';
 import { IdlePools, type Pick } from './idle-pools.ts';
 
 /** Decides how long instances are kept that a fixed time does not decide about. */
@@ -16,17 +16,12 @@ export interface Retention {
 /** Hears each instance's life when it is over. */
 export type LifeEnded = (startedAtUs: number, endedAtUs: number, id: number, pool: number) => void;
 
-const NOT_IDLE = -1;
 const CAPACITY_MIN = 1024;
 const VARIES = -1;
 
-/** Stale entries that are left in the idle queue at most, beside as many again as it needs. */
-const STALE_MAX = 1024;
-
 /**
- * An instance's id is free for another one when it has ended, so there are as many as ever live at once; pools are
- * numbered as the functions are. The idle queue keeps entries of instances that were used or ended since, and is
- * cleaned of them when it is mostly stale: memory does not grow with the trace.
+ * An instance's id is free for another one when it has ended, so there are as many as ever live at once, and memory does
+ * not grow with the trace. Pools are numbered as the functions are.
  */
 export class Instances {
   /** The same for all, or VARIES. */
@@ -38,11 +33,9 @@ export class Instances {
   readonly #aliveByPool: Int32Array;
   readonly #peakByPool: Int32Array;
   /** Ids in the order in which they became idle; where the keep-alive is the same for all, the first ends first. */
-  readonly #idle = new Fifo();
+  readonly #idle = new LinkedOrder();
   /** Where it varies: ids by the end of their keep-alive. */
   readonly #expiries = new EventQueue();
-  #idleShifted = 0;
-  #created = 0;
   #ids = 0;
   readonly #freeIds: number[] = [];
   #alive = 0;
@@ -50,11 +43,7 @@ export class Instances {
   #startedAtUs = new Float64Array(CAPACITY_MIN);
   #freeAtUs = new Float64Array(CAPACITY_MIN);
   #poolOf = new Int32Array(CAPACITY_MIN);
-  /** Which entry of the idle queue is an instance's own; older entries of it are stale. */
-  #idleEntry = new Float64Array(CAPACITY_MIN);
   #idleUntilUs = new Float64Array(CAPACITY_MIN);
-  /** Which of all instances it is, in the order of their creation. */
-  #number = new Float64Array(CAPACITY_MIN);
 
   /** @param keepAlive microseconds, or who decides. */
   constructor(pools: number, keepAlive: number | Retention, pick: Pick, ended: LifeEnded) {
@@ -84,7 +73,7 @@ export class Instances {
   }
 
   isIdle(id: number): boolean {
-    return this.#idleEntry[id] !== NOT_IDLE;
+    return this.#idle.has(id);
   }
 
   /** When the next busy instance becomes free; Infinity when none is busy. */
@@ -100,7 +89,7 @@ export class Instances {
       this.#expire(nowUs);
       return;
     }
-    for (let id = this.#longestIdle(); id >= 0; id = this.#longestIdle()) {
+    for (let id = this.#idle.first; id >= 0; id = this.#idle.first) {
       const freeAtUs = this.#freeAtUs[id] as number;
       if (!isExpired(freeAtUs, nowUs, this.#keepAliveUs)) return;
       this.#end(id, freeAtUs + this.#keepAliveUs);
@@ -110,13 +99,13 @@ export class Instances {
   /** Takes an idle instance out of the pool, the one that the pick says; below 0 when there is none. */
   takeIdle(pool: number): number {
     const id = this.#pools.take(pool);
-    if (id >= 0) this.#idleEntry[id] = NOT_IDLE;
+    if (id >= 0) this.#idle.remove(id);
     return id;
   }
 
   /** Gives up the instance that has been idle longest, whosever it is; false when all are busy. */
   giveUpIdle(nowUs: number): boolean {
-    const id = this.#longestIdle();
+    const id = this.#idle.first;
     if (id < 0) return false;
     this.#end(id, nowUs);
     return true;
@@ -150,10 +139,9 @@ export class Instances {
   create(pool: number, nowUs: number): number {
     const id = this.#freeIds.pop() ?? this.#ids++;
     if (id === this.#startedAtUs.length) this.#grow();
-    this.#number[id] = this.#created++;
     this.#startedAtUs[id] = nowUs;
     this.#poolOf[id] = pool;
-    this.#idleEntry[id] = NOT_IDLE;
+    if (this.#keepAliveUs !== 0) this.#pools.created(pool, id);
     this.#alive++;
     this.#aliveByPool[pool] = (this.#aliveByPool[pool] as number) + 1;
     this.#notePeaks(pool);
@@ -177,24 +165,8 @@ export class Instances {
       this.#idleUntilUs[id] = freeAtUs + keepAliveUs;
       if (keepAliveUs !== Number.POSITIVE_INFINITY) this.#expiries.push(freeAtUs + keepAliveUs, id);
     }
-    if (this.#idle.length > 4 * this.#alive + STALE_MAX) this.#cleanIdle();
-    this.#idleEntry[id] = this.#idleShifted + this.#idle.length;
-    this.#idle.push(id);
-    this.#pools.add(pool, id, this.#number[id] as number);
-  }
-
-  /** Takes stale entries out of the idle queue. */
-  #cleanIdle(): void {
-    const idle = this.#idle;
-    const from = this.#idleShifted;
-    const { length } = idle;
-    this.#idleShifted = from + length;
-    for (let place = from; place < from + length; place++) {
-      const id = idle.shift();
-      if (this.#idleEntry[id] !== place) continue;
-      this.#idleEntry[id] = this.#idleShifted + idle.length - (from + length - place - 1);
-      idle.push(id);
-    }
+    this.#idle.add(id);
+    this.#pools.add(pool, id);
   }
 
   /** Entries of instances that were used since, or are gone, are stale: they no longer end then. */
@@ -207,23 +179,14 @@ export class Instances {
     }
   }
 
-  #longestIdle(): number {
-    while (this.#idle.length > 0) {
-      const id = this.#idle.first;
-      if (this.#idleEntry[id] === this.#idleShifted) return id;
-      this.#idle.shift();
-      this.#idleShifted++;
-    }
-    return -1;
-  }
-
   #end(id: number, atUs: number): void {
     const pool = this.#poolOf[id] as number;
     // One that is not kept at all ends without having been idle.
-    if (this.#idleEntry[id] !== NOT_IDLE) {
-      this.#idleEntry[id] = NOT_IDLE;
+    if (this.#idle.has(id)) {
+      this.#idle.remove(id);
       this.#pools.remove(pool, id);
     }
+    if (this.#keepAliveUs !== 0) this.#pools.ended(pool, id);
     this.#alive--;
     this.#aliveByPool[pool] = (this.#aliveByPool[pool] as number) - 1;
     this.#ended(this.#startedAtUs[id] as number, atUs, id, pool);
@@ -245,9 +208,7 @@ export class Instances {
     };
     this.#startedAtUs = times(this.#startedAtUs);
     this.#freeAtUs = times(this.#freeAtUs);
-    this.#idleEntry = times(this.#idleEntry);
     this.#idleUntilUs = times(this.#idleUntilUs);
-    this.#number = times(this.#number);
     const poolOf = new Int32Array(room);
     poolOf.set(this.#poolOf);
     this.#poolOf = poolOf;
