@@ -17,7 +17,6 @@ export interface ExchangeOptions {
 
 export class PublicExchange implements Exchange, RunEvents {
   readonly request: RequestHead;
-  readonly wholeBody: Exchange['wholeBody'];
   readonly #feed: RequestFeed;
   readonly #relay: ResponseRelay;
   readonly #gone = new AbortController();
@@ -30,7 +29,6 @@ export class PublicExchange implements Exchange, RunEvents {
   ) {
     this.request = request;
     this.#feed = new RequestFeed(incoming, outgoing, requestBytesMax);
-    this.wholeBody = () => this.#feed.whole;
     this.#relay = new ResponseRelay(outgoing, nextId);
     outgoing.once('close', () => {
       // A response that was broken off for the guest's sake is not the client's doing.
@@ -55,6 +53,10 @@ export class PublicExchange implements Exchange, RunEvents {
 
   get events(): RunEvents {
     return this;
+  }
+
+  get wholeBody(): readonly Uint8Array[] | undefined {
+    return this.#feed.whole;
   }
 
   get bytesIn(): number {

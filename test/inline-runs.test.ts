@@ -243,7 +243,7 @@ describe('a request', () => {
     });
     warm(component);
     for (const pieces of [[], ['one'], ['o', '', 'ne and two', ' and three']]) {
-      const wholeBody = () => pieces.map((piece) => new Uint8Array(Buffer.from(piece)));
+      const wholeBody = pieces.map((piece) => new Uint8Array(Buffer.from(piece)));
       const { words } = attempt(component, { wholeBody });
       expect(words.slice(0, 3)).toEqual(['start', 'head 200', `body ${pieces.join('')}`]);
     }
@@ -251,7 +251,7 @@ describe('a request', () => {
 
   test('whose body is not there, or not small, is not for the serving thread', async () => {
     const left = { result: undefined, words: [] };
-    expect(attempt(await guest({}), { wholeBody: () => undefined })).toEqual(left);
+    expect(attempt(await guest({}), { wholeBody: undefined })).toEqual(left);
   });
 
   test('to a function that uses its instances again is not for the serving thread', async () => {

@@ -43,7 +43,7 @@ export function orderOf(functionName: string, pathWithQuery: string, timeLimitMs
     lease: 1,
     request: { method: 'GET', scheme: 'http', authority: 'localhost', pathWithQuery, headers: [] },
     limits: runLimits(settings, nowhere),
-    wholeBody: () => [],
+    wholeBody: [],
     level: 0,
     events: runEvents(),
   };

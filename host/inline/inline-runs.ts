@@ -95,7 +95,7 @@ export class InlineRuns {
     if (order.limits.reuse.requestsMax > 1) return undefined;
     const inline = this.#inlineOf(compiled);
     if (!inline || inline.isAway(this.#nowMs()) || !this.#watch.isReady) return undefined;
-    const body = order.wholeBody();
+    const body = order.wholeBody;
     const done = body && this.#attempt(inline, order, body);
     if (!done) return undefined;
     const { events } = order;

@@ -21,7 +21,7 @@ export interface RunOrder extends Caller {
   readonly limits: RunLimits;
   readonly request: RequestHead;
   /** The request's body where it is small and all of it is there, trailers included; it comes by events as well. */
-  readonly wholeBody: () => readonly Uint8Array[] | undefined;
+  readonly wholeBody: readonly Uint8Array[] | undefined;
   readonly events: RunEvents;
 }
 
