@@ -93,3 +93,10 @@ export function openDatabase(dataDir: string): HostDatabase {
     throw new CodedError('data-dir-unusable', `expected a usable data folder, got ${dataDir}: ${hint}`);
   }
 }
+
+/** A database of the same form that is in memory alone and ends with its handle. */
+export function openMemoryDatabase(): HostDatabase {
+  const database = new Database(':memory:');
+  migrate(database);
+  return database;
+}

@@ -54,18 +54,18 @@ const inUs = (ms: number): number => Math.max(0, Math.ceil(ms * 1_000));
 const statusOf = (code: ErrorCode = 'internal'): number => new CodedError(code, '').httpStatus;
 
 export class Executor {
-  readonly #registry: Registry;
+  readonly #registry: Pick<Registry, 'get' | 'leaseOf'>;
   readonly #cache: ModuleCache;
-  readonly #pool: WorkerPool;
+  readonly #pool: Pick<WorkerPool, 'run'>;
   readonly #ledger: Ledger;
   readonly #settings: SettingsStore;
   #underWay = 0;
   #whenIdle: (() => void) | undefined;
 
   constructor(parts: {
-    readonly registry: Registry;
+    readonly registry: Pick<Registry, 'get' | 'leaseOf'>;
     readonly cache: ModuleCache;
-    readonly pool: WorkerPool;
+    readonly pool: Pick<WorkerPool, 'run'>;
     readonly ledger: Ledger;
     readonly settings: SettingsStore;
   }) {

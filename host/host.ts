@@ -18,6 +18,7 @@ import { MemoryRelief } from './memory-relief.ts';
 import { NestedCalls } from './nested-calls.ts';
 import { type Resolver, systemResolver } from './outbound-access.ts';
 import { checkFunctionName, type DeployedFunction, Registry } from './registry.ts';
+import type { Stage } from './rehearsal/stand-in.ts';
 import { Retention } from './retention.ts';
 import { SettingsStore } from './settings-store.ts';
 import { WorkerPool } from './threads/pool.ts';
@@ -172,6 +173,15 @@ export class Host {
       await this.#forgetUnused(removed.version);
       return removed;
     });
+  }
+
+  /** What a rehearsal needs of the host: its threads. */
+  get stage(): Stage {
+    return {
+      plan: (bytes) =>
+        this.#planner.plan({ bytes, memoryBytesMax: toBytes(this.config.memoryMb), countsFuel: false }),
+      run: (component, order) => this.#pool.rehearse(component, order),
+    };
   }
 
   /** From now on new requests are refused; those that run go on. */

@@ -83,6 +83,18 @@ export class Ledger {
     return this.#nextId++;
   }
 
+  /**
+   * Sets ids aside before any is asked for: the first write of a process waits for the disk. Where it fails, the first
+   * execution tries again.
+   */
+  prepare(): void {
+    try {
+      if (this.#nextId >= this.#setAsideBelow) this.#setAside(this.#nextId + IDS_SET_ASIDE);
+    } catch {
+      // Nobody has asked for one yet.
+    }
+  }
+
   /** Commits what is pending, and lets go of the ids that were set aside and never given. */
   close(): void {
     this.flush();

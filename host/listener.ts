@@ -67,6 +67,11 @@ export class Listener {
     });
   }
 
+  /** Serves a connection that came another way. */
+  serve(socket: Socket): void {
+    this.#server.emit('connection', socket);
+  }
+
   /**
    * From now on every connection ends with its response. It goes on listening, so that what still comes is answered
    * rather than reset; what it is answered is the app's to say.

@@ -50,7 +50,16 @@ function sendError(outgoing: ServerResponse, thrown: unknown, onInternal: (error
   outgoing.end(text);
 }
 
-export function publicApp(host: Host): RequestListener {
+/** What the listener asks of a host. */
+export type PublicHost = Pick<
+  Host,
+  'onInternal' | 'checkNotDraining' | 'settings' | 'nestedCalls' | 'executor'
+> & {
+  readonly registry: Pick<Host['registry'], 'get'>;
+  readonly ledger: Pick<Host['ledger'], 'reserveId'>;
+};
+
+export function publicApp(host: PublicHost): RequestListener {
   const nextId = (): number | undefined => {
     try {
       return host.ledger.reserveId();

@@ -8,6 +8,7 @@ import { errorAnswer } from './error-response.ts';
 import { Host, type HostSurroundings } from './host.ts';
 import { Listener, type ListenerPatience } from './listener.ts';
 import { publicApp } from './public-app.ts';
+import { Rehearsal } from './rehearsal/rehearsal.ts';
 
 /** A function's own limits say how long its request's body may take: as long as it runs, and a moment more. */
 export const PUBLIC_PATIENCE: ListenerPatience = { headMs: 60_000, wholeMs: 0, lookMs: 10_000 };
@@ -19,6 +20,8 @@ export interface RunningHost {
   readonly host: Host;
   readonly publicUrl: string;
   readonly adminUrl: string;
+  /** Whether its rehearsal went well, once that is over; nothing else has to wait for it. */
+  readonly rehearsed: Promise<boolean>;
   /**
    * Stops: new requests are refused, running ones end (for at most the drain timeout), then everything closes.
    * @returns whether all requests had ended by themselves.
@@ -67,20 +70,34 @@ export async function startHost(config: HostConfig, world: HostSurroundings): Pr
     await Promise.all([publicListener.close(), adminListener.close()]);
     await host.close();
   };
-  const stop = async (): Promise<boolean> => {
+  const stop = async (rehearsal: Rehearsal): Promise<boolean> => {
+    rehearsal.stop();
     host.beginDraining();
     const ended = await endsWithin(
       config.drainTimeoutMs,
       Promise.all([publicListener.drained(), adminListener.drained()]).then(() => host.executor.idle()),
     );
     await close();
+    await rehearsal.ended;
     return ended;
   };
   try {
     const publicUrl = await publicListener.listen(config.bind, config.port);
     const adminUrl = await adminListener.listen(config.bind, config.adminPort);
+    const rehearsal = new Rehearsal({
+      stage: host.stage,
+      ledger: host.ledger,
+      serveAdmin: (socket) => adminListener.serve(socket),
+      patience: PUBLIC_PATIENCE,
+    });
     let stopped: Promise<boolean> | undefined;
-    return { host, publicUrl, adminUrl, stop: () => (stopped ??= stop()) };
+    return {
+      host,
+      publicUrl,
+      adminUrl,
+      rehearsed: rehearsal.ended,
+      stop: () => (stopped ??= stop(rehearsal)),
+    };
   } catch (thrown) {
     await close();
     throw thrown;

@@ -31,9 +31,10 @@ describe('news', () => {
     );
   });
 
-  test('need a message exactly when the serving thread has found none before', () => {
+  test('need a message exactly when the serving thread has found none before, or has never looked', () => {
     const area = new SharedArea();
     const slot = area.slot(7);
+    expect(new SharedArea(area.memory).announce(slot)).toBe(true);
     expect(area.announce(slot)).toBe(false);
     expect(area.nextNews()).toBe(slot);
     expect(area.announce(slot)).toBe(false);

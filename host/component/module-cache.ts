@@ -64,7 +64,7 @@ interface Entry {
 }
 
 export class ModuleCache {
-  readonly #store: ArtifactStore;
+  readonly #store: Pick<ArtifactStore, 'load'>;
   readonly #codeBytesMax: number;
   readonly #onEvict: (key: string) => void;
   readonly #entries = new Map<string, Entry>();
@@ -72,7 +72,7 @@ export class ModuleCache {
   #uses = 0;
 
   constructor(options: {
-    readonly store: ArtifactStore;
+    readonly store: Pick<ArtifactStore, 'load'>;
     readonly codeBytesMax: number;
     readonly onEvict: (key: string) => void;
   }) {

@@ -1,6 +1,6 @@
 /**
- * Plans components in a worker thread, one at a time, each under a time limit. A thread always waits for the next
- * component; one that a component has failed in is never used again.
+ * Plans components in a worker thread, one at a time, each under a time limit. From the first one on, which is that of
+ * the rehearsal, a thread waits for the next component; one that a component has failed in is never used again.
  */
 import { Worker } from 'node:worker_threads';
 import { CodedError, type ErrorCode } from '../../metering/errors.ts';
@@ -81,10 +81,6 @@ export class Planner {
   #last: Promise<unknown> = Promise.resolve();
   #idle: Worker | undefined;
   #timer: NodeJS.Timeout | undefined;
-
-  constructor() {
-    this.#keep(this.#start());
-  }
 
   /** @throws CodedError `component-*`, or `host-draining` when it is closed first. */
   async plan(question: PlanQuestion): Promise<Planned> {

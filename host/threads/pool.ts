@@ -18,6 +18,7 @@ import { SharedArea } from './shared-area.ts';
 import { SlotStock } from './slot-stock.ts';
 import type { GuestThread } from './thread.ts';
 import { ThreadCrew } from './thread-crew.ts';
+import { ThreadRehearsal } from './thread-rehearsal.ts';
 import { type Waiting, WaitingRequests } from './waiting-requests.ts';
 
 export interface PoolSettings {
@@ -52,16 +53,21 @@ export class WorkerPool {
   readonly #inline = new InlineRuns();
   readonly #components = new Map<string, number>();
   #lastComponent = 0;
+  #rehearsal: ThreadRehearsal<GuestThread> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(settings: PoolSettings) {
     this.#settings = settings;
     this.#crew = new ThreadCrew(settings.workers, this.#area, this.#stock, {
-      onChanged: () => this.#dispatch(),
+      onReady: (thread) => this.#takeUp(thread),
+      onReplaced: () => this.#dispatch(),
       onNews: () => this.#receiveNews(),
       onHopeless: (error) => this.#waiting.refuseWhere(() => error),
-      onEnding: (thread) => this.#placement.takeBackAll(thread),
+      onEnding: (thread) => {
+        this.#rehearsal?.leave(thread);
+        this.#placement.takeBackAll(thread);
+      },
     });
     this.#placement = new Placement(settings.workers, this.#crew.threads);
     this.#crew.open();
@@ -111,6 +117,37 @@ export class WorkerPool {
       this.#dispatch();
       this.#keepTime();
     });
+  }
+
+  /**
+   * Runs one request once on each thread that there is now, before that takes any other; one that somebody waits for is
+   * left alone. Until it is over a thread counts as one that is still starting, so that all others are let in, wait and
+   * run as if there were no rehearsal.
+   * @returns how it ended on the first thread, of which alone the order's events tell, when all have ended.
+   * @throws CodedError `host-draining` when no thread had time for it.
+   */
+  async rehearse(component: CompiledComponent, order: RunOrder): Promise<RunResult> {
+    if (this.#closed) throw stopping();
+    const rehearsal = new ThreadRehearsal(this.#crew.threads, order.events, (thread, events, onEnd) => {
+      const place = { ...order, isExclusive: false, enqueuedMs: performance.now() };
+      thread.isRehearsing = true;
+      this.#begin(component, { ...order, events }, place, thread, (result) => {
+        thread.isRehearsing = false;
+        onEnd(result);
+        this.#takeUp(thread);
+      });
+    });
+    this.#rehearsal = rehearsal;
+    const cancel = () => rehearsal.leaveAll();
+    order.signal?.addEventListener('abort', cancel, { once: true });
+    for (const thread of this.#crew.threads) if (thread.isReady) this.#takeUp(thread);
+    this.#keepTime();
+    try {
+      return await rehearsal.ended;
+    } finally {
+      this.#rehearsal = undefined;
+      order.signal?.removeEventListener('abort', cancel);
+    }
   }
 
   /** Whether runs are about to end within moments. */
@@ -180,7 +217,7 @@ export class WorkerPool {
   #begin(
     component: CompiledComponent,
     order: RunOrder,
-    waiting: Waiting<GuestThread>,
+    place: Pick<Waiting<GuestThread>, 'functionName' | 'level' | 'isExclusive' | 'enqueuedMs'>,
     thread: GuestThread,
     onDone: (result: RunResult) => void,
   ): Execution {
@@ -197,9 +234,9 @@ export class WorkerPool {
         events,
         compiled: component,
         component: this.#numberOf(component),
-        enqueuedMs: waiting.enqueuedMs,
+        enqueuedMs: place.enqueuedMs,
         hasChecks: component.plan.deadlines === 'checks',
-        isExclusive: waiting.isExclusive,
+        isExclusive: place.isExclusive,
         sendOutbound: this.#outboundOf(order),
       },
       (result) => {
@@ -210,7 +247,7 @@ export class WorkerPool {
           result.outcome === 'rejected' ? undefined : result.startupUs + result.runUs,
         );
         if (!this.#settings.isCurrent(functionName, lease)) this.retire(lease);
-        this.#waiting.end(waiting);
+        this.#waiting.end(place);
         if (!this.#settings.isKept(component.key)) this.unload(component.key);
         onDone(this.#described(execution, result));
       },
@@ -271,6 +308,14 @@ export class WorkerPool {
     for (let slot = this.#area.nextNews(); slot; slot = this.#area.nextNews()) {
       this.#running[slot.index]?.receive();
     }
+    this.#dispatch();
+  }
+
+  /** A thread takes executions from now on, or does so again. */
+  #takeUp(thread: GuestThread): void {
+    const isFree = thread.executions.size === 0 && this.#waiting.countFrom(0) === 0;
+    if (isFree && this.#crew.threads.has(thread) && this.#rehearsal?.take(thread)) return;
+    this.#rehearsal?.leave(thread);
     this.#dispatch();
   }
 

@@ -23,9 +23,11 @@ export class SharedArea {
   #taken = 0;
 
   /** @param memory an area that another thread has made; without it, a new one. Its pages cost nothing until used. */
-  constructor(memory = new SharedArrayBuffer(AREA_HEADER_BYTES + SLOTS_MAX * SLOT_BYTES)) {
-    this.memory = memory;
-    this.#words = new Int32Array(memory, 0, AREA_WORDS);
+  constructor(memory?: SharedArrayBuffer) {
+    this.memory = memory ?? new SharedArrayBuffer(AREA_HEADER_BYTES + SLOTS_MAX * SLOT_BYTES);
+    this.#words = new Int32Array(this.memory, 0, AREA_WORDS);
+    // The first news of all finds nobody looking.
+    if (!memory) Atomics.store(this.#words, ARMED, 1);
   }
 
   slot(index: number): SharedSlot {

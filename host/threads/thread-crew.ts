@@ -11,8 +11,10 @@ import { GuestThread } from './thread.ts';
 const FAILED_STARTS_MAX = 5;
 
 export interface CrewEvents {
-  /** A thread takes executions from now on, or has gone. */
-  readonly onChanged: () => void;
+  /** A thread takes executions from now on. */
+  readonly onReady: (thread: GuestThread) => void;
+  /** One has taken the place of a thread that has gone. */
+  readonly onReplaced: () => void;
   /** There is news in the shared area. */
   readonly onNews: () => void;
   /** No thread can start: what waits for one is to be refused. */
@@ -80,9 +82,9 @@ export class ThreadCrew {
   #add(): void {
     try {
       const thread = new GuestThread(this.#area, {
-        onReady: () => {
+        onReady: (ready) => {
           this.#failedStarts = 0;
-          this.#events.onChanged();
+          this.#events.onReady(ready);
         },
         onNews: () => this.#events.onNews(),
         onGone: (gone, reason) => this.#replace(gone, reason),
@@ -101,7 +103,7 @@ export class ThreadCrew {
     if (this.#closed) return;
     if (!wasReady && this.#startFailed()) return;
     this.keep();
-    this.#events.onChanged();
+    this.#events.onReplaced();
   }
 
   /** @returns whether it failed so often that what waits was refused. */

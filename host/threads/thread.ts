@@ -11,7 +11,7 @@ import { ThreadBell } from './thread-bell.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './worker-messages.ts';
 
 export interface ThreadEvents {
-  readonly onReady: () => void;
+  readonly onReady: (thread: GuestThread) => void;
   /** There is news in the shared area. */
   readonly onNews: () => void;
   /** It has ended by itself; nothing on it will go on. */
@@ -33,6 +33,8 @@ export class GuestThread {
   idleSinceMs = 0;
   /** Whether something that was queued on it had to be taken back, and it has ended nothing since. */
   isStuck = false;
+  /** Whether what is on it is a rehearsal, in which case it is still starting to everybody else. */
+  isRehearsing = false;
   /** Leases of which it was seen to keep an instance; the instance may be gone. */
   readonly #leases = new Set<number>();
   readonly #worker: Worker;
@@ -56,7 +58,7 @@ export class GuestThread {
       this.#state = 'ready';
       this.#wasReady = true;
       this.idleSinceMs = performance.now();
-      events.onReady();
+      events.onReady(this);
     });
     const ended = (reason: string) => {
       if (this.#state === 'gone') return;
@@ -68,11 +70,11 @@ export class GuestThread {
   }
 
   get isStarting(): boolean {
-    return this.#state === 'starting';
+    return this.#state === 'starting' || this.isRehearsing;
   }
 
   get isReady(): boolean {
-    return this.#state === 'ready';
+    return this.#state === 'ready' && !this.isRehearsing;
   }
 
   /** False for a thread that ended before it could take its first request. */
@@ -83,6 +85,7 @@ export class GuestThread {
   /** Looked up where the worker keeps it, so that it is true now. */
   get load(): ThreadLoad {
     const load: ThreadLoad = { queued: 0, running: 0, parked: 0, blocked: 0 };
+    if (this.isRehearsing) return load;
     for (const { slot, isOutboundPending } of this.executions) {
       switch (slot.state) {
         case SLOT_STATE.queued:

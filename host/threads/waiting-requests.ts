@@ -137,7 +137,7 @@ export class WaitingRequests<Slot> {
   }
 
   /** What began has ended. */
-  end({ level: at, functionName }: Waiting<Slot>): void {
+  end({ level: at, functionName }: Pick<Waiting<Slot>, 'level' | 'functionName'>): void {
     const level = this.#at(at);
     const lane = level.lanes.get(functionName);
     if (!lane) return;
