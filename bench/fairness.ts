@@ -1,21 +1,31 @@
 /**
  * What a small function's requests take alone and beside one that floods the host, on one host in a process of its
- * own: `node bench/fairness.ts [rounds]`. The ways take turns, round by round.
+ * own: `node bench/fairness.ts [rounds]`. The ways take turns, round by round. The flood comes from a process of its own, so
+ * that hello's times are not those of a client that is busy with other answers.
  */
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import http from 'node:http';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { buildExamples } from '../guests/build.ts';
 import { ask } from '../test/host-kit.ts';
+import type { LoadResult } from './load.ts';
 
-const ROUNDS = Number(process.argv[2] ?? 10);
+const ROUNDS = Number(process.argv[2] ?? 5);
 const HELLO_PER_ROUND = 200;
+/** After a flood the host and its collector are busy for a moment. */
+const HELLO_UNCOUNTED = 100;
 /** Requests of the flood that are under way at once: those that do not run wait. */
 const FLOOD = 256;
+const FLOOD_MS = 2_000;
+/** How long the flood is under way before hello's times are taken: its client starts, and code is compiled. */
+const SETTLE_MS = 600;
+const LOAD = join(import.meta.dirname, 'load.ts');
 const BURNER_PATHS = ['/f/burner/fib/20', '/f/burner/fib/25', '/f/burner/fib/30'];
 /** Executions of the burner at once: as many as there are threads, and one fewer. */
 const CONCURRENCIES = [2, 1];
@@ -33,7 +43,6 @@ async function put(path: string, type: string, body: Uint8Array | string): Promi
   if (answer.status > 201) throw new Error(answer.text);
 }
 
-const floodAgent = new http.Agent({ keepAlive: true, maxSockets: FLOOD });
 const helloAgent = new http.Agent({ keepAlive: true, maxSockets: 1 });
 
 async function helloMs(count: number): Promise<number[]> {
@@ -47,22 +56,26 @@ async function helloMs(count: number): Promise<number[]> {
   return elapsedMs;
 }
 
+/** What one flood came to: what hello's requests took meanwhile, and how many of the burner's were answered in a second. */
+interface Beside {
+  readonly elapsedMs: number[];
+  readonly burnedPerS: number;
+}
+
 /** Hello's times while the burner always has requests that wait. */
-async function besideMs(path: string): Promise<{ readonly elapsedMs: number[]; readonly burned: number }> {
+async function beside(path: string): Promise<Beside> {
+  const args = [LOAD, `${publicUrl}${path}`, `${FLOOD}`, `${FLOOD_MS}`];
+  const flood = promisify(execFile)(process.execPath, args);
   let isOver = false;
-  let burned = 0;
-  const flood = Array.from({ length: FLOOD }, async () => {
-    while (!isOver) {
-      await ask(publicUrl, path, { agent: floodAgent });
-      burned++;
-    }
+  const ended = flood.finally(() => {
+    isOver = true;
   });
-  // Once one more has been served, the others wait.
-  await ask(publicUrl, path, { agent: floodAgent });
-  const elapsedMs = await helloMs(HELLO_PER_ROUND);
-  isOver = true;
-  await Promise.all(flood);
-  return { elapsedMs, burned };
+  await setTimeout(SETTLE_MS);
+  const elapsedMs: number[] = [];
+  while (!isOver) elapsedMs.push(...(await helloMs(1)));
+  const { requests, failures, durationMs } = JSON.parse((await ended).stdout) as LoadResult;
+  if (failures > 0) throw new Error(`${failures} of the burner's requests failed`);
+  return { elapsedMs, burnedPerS: (requests / durationMs) * 1_000 };
 }
 
 const quantile = (values: readonly number[], share: number): number => {
@@ -85,27 +98,27 @@ try {
   await helloMs(500);
   const alone: number[] = [];
   const ways = CONCURRENCIES.flatMap((concurrency) =>
-    BURNER_PATHS.map((path) => ({ concurrency, path, all: [] as number[], burned: 0 })),
+    BURNER_PATHS.map((path) => ({ concurrency, path, all: [] as number[], burned: [] as number[] })),
   );
   for (let round = 0; round < ROUNDS; round++) {
     for (const way of ways) {
+      await helloMs(HELLO_UNCOUNTED);
       alone.push(...(await helloMs(HELLO_PER_ROUND)));
       const settings = JSON.stringify({ concurrency: way.concurrency });
       await put('/v1/functions/burner/settings', 'application/json', settings);
-      const { elapsedMs, burned } = await besideMs(way.path);
+      const { elapsedMs, burnedPerS } = await beside(way.path);
       way.all.push(...elapsedMs);
-      way.burned += burned;
+      way.burned.push(burnedPerS);
     }
   }
   say(`Node ${process.version}, ${cpus()[0]?.model} x ${cpus().length}; ${ROUNDS} rounds, 2 workers`);
   say(`${'hello'.padEnd(44)}     p50              p99`);
   report('alone', alone, alone);
   for (const { concurrency, path, all, burned } of ways)
-    report(`beside ${path}, ${concurrency} at once (${burned})`, all, alone);
+    report(`beside ${path}, ${concurrency} at once (${quantile(burned, 0.5).toFixed(0)}/s)`, all, alone);
 } finally {
   child.kill('SIGTERM');
   await once(child, 'exit');
-  floodAgent.destroy();
   helloAgent.destroy();
   await rm(folder, { recursive: true, force: true });
 }

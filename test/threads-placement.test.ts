@@ -387,3 +387,75 @@ describe('threads beyond the workers', () => {
     expect(placement.retired(nowMs)).toEqual([]);
   });
 });
+
+describe('long runs, while short ones come in', () => {
+  const AT_MS = 1_000;
+  const SOON_MS = AT_MS + 9;
+  const LATER_MS = AT_MS + 10;
+
+  const placed = (processors: number): void => {
+    placement = new Placement(
+      WORKERS,
+      threads as ReadonlySet<unknown> as ReadonlySet<GuestThread>,
+      processors,
+    );
+    ran('short', SHORT_US);
+    ran('long', LONG_US);
+  };
+  const mayStart = (functionName: string, nowMs = SOON_MS): boolean =>
+    placement.mayStart(request(functionName), nowMs);
+
+  test('leave the last processor to them, for a moment', () => {
+    placed(2);
+    on(addThread(), running, 'long');
+    expect(mayStart('long')).toBe(true);
+    placement.arrived(request('short'), AT_MS);
+    expect([mayStart('long'), mayStart('unknown'), mayStart('short')]).toEqual([false, false, true]);
+    expect(mayStart('long', LATER_MS)).toBe(true);
+    placement.ranElsewhere('short', SHORT_US, LATER_MS);
+    expect(mayStart('long', LATER_MS)).toBe(false);
+  });
+
+  test('do so for no others', () => {
+    placed(2);
+    on(addThread(), running, 'long');
+    for (const name of ['long', 'unknown']) placement.arrived(request(name), AT_MS);
+    placement.arrived(request('short', { isExclusive: true }), AT_MS);
+    expect(mayStart('long')).toBe(true);
+  });
+
+  test.each([
+    ['computes', running, 'long', false],
+    ['is about to', queued, 'long', false],
+    ['is of unknown length', running, 'unknown', false],
+    ['is short', running, 'short', true],
+    ['waits for news', parked, 'long', true],
+    ['waits with its thread', blocked, 'long', true],
+    ['has ended', done, 'long', true],
+  ])('count one that %s', (_what, state, functionName, expected) => {
+    placed(2);
+    on(addThread(), state, functionName);
+    placement.arrived(request('short'), AT_MS);
+    expect(mayStart('long')).toBe(expected);
+  });
+
+  test('count one that was taken back from a thread and has no other yet', () => {
+    placed(2);
+    const thread = addThread();
+    on(thread, queued, 'long');
+    placement.takeBackAll(thread as unknown as GuestThread);
+    placement.arrived(request('short'), AT_MS);
+    expect(mayStart('long')).toBe(false);
+  });
+
+  test('always have one processor, and all where there are more of them than threads', () => {
+    for (const processors of [1, WORKERS + 1]) {
+      threads.clear();
+      placed(processors);
+      placement.arrived(request('short'), AT_MS);
+      expect(mayStart('long')).toBe(true);
+      on(addThread(), running, 'long');
+      expect(mayStart('long')).toBe(processors > WORKERS);
+    }
+  });
+});

@@ -2,6 +2,7 @@
  * Which thread an execution goes to. A thread computes for one execution at a time; those that wait leave it to
  * others. Decides from what the threads hold now, and from how long a function's runs have taken.
  */
+import { availableParallelism } from 'node:os';
 import { NESTED_LEVELS_MAX } from '../nested-calls.ts';
 import type { Execution } from './execution.ts';
 import { RunTimes, SHORT_RUN_US } from './run-times.ts';
@@ -23,6 +24,12 @@ const EXPRESS_THREADS = 1;
 /** How long a short run waits before such a thread is started, which takes a while itself. */
 const EXPRESS_WAIT_MS = 2;
 
+/**
+ * How long after a short run came long ones leave a processor free for the next. The system lets what computes go on for
+ * some milliseconds before it gives the processor to a thread that wakes, and a short request wakes several.
+ */
+const COURTESY_MS = 10;
+
 /** How long a thread beyond `workers` stays when it has nothing to do. */
 const SPARE_IDLE_MS = 5_000;
 
@@ -36,12 +43,22 @@ type Request = Waiting<GuestThread>;
 export class Placement {
   readonly #workers: number;
   readonly #threads: ReadonlySet<GuestThread>;
+  /** Long runs that may begin to compute at once while short ones come in. */
+  readonly #longMax: number;
   readonly #times = new RunTimes();
+  /** By `performance.now()`: until then long runs do not take the last processor. */
+  #courtesyUntilMs = Number.NEGATIVE_INFINITY;
   /** Taken back from threads, and not yet given to another. */
   readonly #homeless = new Set<Execution>();
 
-  constructor(workers: number, threads: ReadonlySet<GuestThread>) {
+  /** @param processors of the machine, that threads may have. */
+  constructor(
+    workers: number,
+    threads: ReadonlySet<GuestThread>,
+    processors: number = availableParallelism(),
+  ) {
     this.#workers = workers;
+    this.#longMax = Math.max(1, processors - 1);
     this.#threads = threads;
   }
 
@@ -78,6 +95,20 @@ export class Placement {
     }
     const heldMax = this.#workers + HOLDING_THREADS_MAX - (NESTED_LEVELS_MAX - level);
     return Math.min(this.#workers - computing, heldMax - held);
+  }
+
+  /** A request has come. */
+  arrived(request: Request, nowMs: number): void {
+    if (this.isForShort(request)) this.#keepFree(nowMs);
+  }
+
+  /** Whether it may have a thread now: long runs do not take the last processor while short ones come in. */
+  mayStart(request: Request, nowMs: number): boolean {
+    if (nowMs >= this.#courtesyUntilMs || this.isForShort(request)) return true;
+    let long = this.#homeless.size;
+    for (const { load, executions } of this.#threads)
+      if (load.running + load.queued > 0 && !this.#times.areShort(executions)) long++;
+    return long < this.#longMax;
   }
 
   /** A thread that can take it at once, one that keeps an instance for it before others. */
@@ -161,8 +192,9 @@ export class Placement {
   }
 
   /** A function has run outside of all threads. */
-  ranElsewhere(functionName: string, runUs: number): void {
+  ranElsewhere(functionName: string, runUs: number, nowMs: number): void {
     this.#times.add(functionName, runUs);
+    this.#keepFree(nowMs);
   }
 
   /** An execution has ended. @param runUs how long it ran; undefined when it never began. */
@@ -231,6 +263,10 @@ export class Placement {
       if (this.#times.areShort(executions)) return false;
     }
     return computing >= this.#workers && computing < this.#workers + EXPRESS_THREADS;
+  }
+
+  #keepFree(nowMs: number): void {
+    this.#courtesyUntilMs = nowMs + COURTESY_MS;
   }
 
   #homelessFor({ executions }: GuestThread): Execution | undefined {

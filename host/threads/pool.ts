@@ -114,6 +114,7 @@ export class WorkerPool {
       };
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#waiting.add(waiting);
+      this.#placement.arrived(waiting, waiting.enqueuedMs);
       this.#dispatch();
       this.#keepTime();
     });
@@ -201,7 +202,7 @@ export class WorkerPool {
     if (queued > 0 || running >= limits.concurrency) return undefined;
     const result = this.#inline.run(component, order);
     if (!result) return undefined;
-    this.#placement.ranElsewhere(functionName, result.startupUs + result.runUs);
+    this.#placement.ranElsewhere(functionName, result.startupUs + result.runUs, performance.now());
     if (!this.#settings.isKept(component.key)) this.unload(component.key);
     return result;
   }
@@ -322,7 +323,11 @@ export class WorkerPool {
   /** Hands waiting requests to threads, and adds threads where all others only wait. */
   #dispatch(): void {
     while (!this.#closed) {
-      const waiting = this.#waiting.first((level) => this.#vacant(level) > 0);
+      const nowMs = performance.now();
+      const waiting = this.#waiting.firstOf(
+        (level) => this.#vacant(level) > 0,
+        (one) => this.#placement.mayStart(one, nowMs),
+      );
       if (!waiting) break;
       const thread = this.#placement.threadFor(waiting);
       if (!thread) {
