@@ -106,6 +106,13 @@ export class InlineRuns {
     return done.result;
   }
 
+  /** Goes through a run of a guest that is known to return, so that the first real one finds the code compiled. */
+  rehearse(compiled: CompiledComponent, order: RunOrder): void {
+    const inline = this.#inlineOf(compiled);
+    if (inline && order.wholeBody) this.#attempt(inline, order, order.wholeBody);
+    this.unload(compiled.key);
+  }
+
   /** Forgets a component. */
   unload(key: string): void {
     this.#components.get(key)?.linked.close();

@@ -7,13 +7,13 @@ import { waitedTooLong } from '../../metering/policy.ts';
 import type { CompiledComponent } from '../component/module-cache.ts';
 import { InlineRuns } from '../inline/inline-runs.ts';
 import { NESTED_LEVELS_MAX, type NestedCalls } from '../nested-calls.ts';
-import { startOutbound } from '../outbound-client.ts';
-import { Execution } from './execution.ts';
-import { LimitWatch, limitMessage, WATCH_MS } from './limit-watch.ts';
+import type { Execution } from './execution.ts';
+import { Executions, type Place } from './executions.ts';
+import { LimitWatch, WATCH_MS } from './limit-watch.ts';
 import { Placement } from './placement.ts';
 import { letIn } from './pool-admission.ts';
 import type { RunResult } from './run-events.ts';
-import type { ExecutionOrder, RunOrder } from './run-order.ts';
+import type { RunOrder } from './run-order.ts';
 import { SharedArea } from './shared-area.ts';
 import { SlotStock } from './slot-stock.ts';
 import type { GuestThread } from './thread.ts';
@@ -48,17 +48,15 @@ export class WorkerPool {
   readonly #waiting = new WaitingRequests<GuestThread>(NESTED_LEVELS_MAX);
   readonly #placement: Placement;
   readonly #watch = new LimitWatch((thread, execution, cpuUs) => this.#giveUp(thread, execution, cpuUs));
-  /** Executions under way, by their slot. */
-  readonly #running: (Execution | undefined)[] = [];
+  readonly #executions: Executions;
   readonly #inline = new InlineRuns();
-  readonly #components = new Map<string, number>();
-  #lastComponent = 0;
   #rehearsal: ThreadRehearsal<GuestThread> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
   constructor(settings: PoolSettings) {
     this.#settings = settings;
+    this.#executions = new Executions(this.#stock, settings.nestedCalls);
     this.#crew = new ThreadCrew(settings.workers, this.#area, this.#stock, {
       onReady: (thread) => this.#takeUp(thread),
       onReplaced: () => this.#dispatch(),
@@ -144,7 +142,9 @@ export class WorkerPool {
     for (const thread of this.#crew.threads) if (thread.isReady) this.#takeUp(thread);
     this.#keepTime();
     try {
-      return await rehearsal.ended;
+      const result = await rehearsal.ended;
+      if (this.#settings.inlineUs > 0) this.#inline.rehearse(component, order);
+      return result;
     } finally {
       this.#rehearsal = undefined;
       order.signal?.removeEventListener('abort', cancel);
@@ -159,9 +159,8 @@ export class WorkerPool {
   /** Makes every thread forget a component. */
   unload(key: string): void {
     this.#inline.unload(key);
-    const id = this.#components.get(key);
+    const id = this.#executions.forget(key);
     if (id === undefined) return;
-    this.#components.delete(key);
     for (const thread of this.#crew.threads) thread.unload(id);
   }
 
@@ -218,46 +217,19 @@ export class WorkerPool {
   #begin(
     component: CompiledComponent,
     order: RunOrder,
-    place: Pick<Waiting<GuestThread>, 'functionName' | 'level' | 'isExclusive' | 'enqueuedMs'>,
+    place: Place & Pick<Waiting<GuestThread>, 'functionName' | 'level'>,
     thread: GuestThread,
     onDone: (result: RunResult) => void,
   ): Execution {
-    const { functionName, lease, request, limits, level, events } = order;
-    const slot = this.#stock.take();
-    const execution: Execution = new Execution(
-      slot,
-      {
-        functionName,
-        lease,
-        request,
-        limits,
-        level,
-        events,
-        compiled: component,
-        component: this.#numberOf(component),
-        enqueuedMs: place.enqueuedMs,
-        hasChecks: component.plan.deadlines === 'checks',
-        isExclusive: place.isExclusive,
-        sendOutbound: this.#outboundOf(order),
-      },
-      (result) => {
-        this.#running[slot.index] = undefined;
-        this.#stock.giveBack(slot, execution.thread);
-        this.#placement.ended(
-          execution,
-          result.outcome === 'rejected' ? undefined : result.startupUs + result.runUs,
-        );
-        if (!this.#settings.isCurrent(functionName, lease)) this.retire(lease);
-        this.#waiting.end(place);
-        if (!this.#settings.isKept(component.key)) this.unload(component.key);
-        onDone(this.#described(execution, result));
-      },
-    );
-    this.#running[slot.index] = execution;
-    thread.learn(component, execution.order.component);
-    execution.begin();
-    thread.push(execution);
-    return execution;
+    const { functionName, lease } = order;
+    return this.#executions.begin(component, order, place, thread, (execution, result) => {
+      const usedUs = result.outcome === 'rejected' ? undefined : result.startupUs + result.runUs;
+      this.#placement.ended(execution, usedUs);
+      if (!this.#settings.isCurrent(functionName, lease)) this.retire(lease);
+      this.#waiting.end(place);
+      if (!this.#settings.isKept(component.key)) this.unload(component.key);
+      onDone(result);
+    });
   }
 
   /** Nobody waits for it any more: what no thread has begun never runs, and what runs is told. */
@@ -271,43 +243,13 @@ export class WorkerPool {
     this.#dispatch();
   }
 
-  /** Which limit was passed is known here, not in the thread. */
-  #described(execution: Execution, result: RunResult): RunResult {
-    const { stopped } = execution;
-    if (result.outcome !== 'time-limit' || !stopped) return result;
-    return { ...result, error: { code: 'guest-time-limit', message: limitMessage(stopped, execution) } };
-  }
-
-  #outboundOf({ limits, level }: RunOrder): ExecutionOrder['sendOutbound'] {
-    const { nestedCalls } = this.#settings;
-    const { timeLimitMs, responseBytesMax, outbound } = limits;
-    return (head, events) =>
-      startOutbound(
-        head,
-        {
-          access: outbound,
-          limits: { responseBytesMax, timeoutMs: timeLimitMs },
-          onConnected: (socket) => nestedCalls.begin(socket, level + 1),
-        },
-        events,
-      );
-  }
-
-  #numberOf({ key }: CompiledComponent): number {
-    const known = this.#components.get(key);
-    if (known !== undefined) return known;
-    const id = ++this.#lastComponent;
-    this.#components.set(key, id);
-    return id;
-  }
-
   #vacant(level: number): number {
     return Math.min(this.#placement.vacant(level), this.#stock.count - (NESTED_LEVELS_MAX - level));
   }
 
   #receiveNews(): void {
     for (let slot = this.#area.nextNews(); slot; slot = this.#area.nextNews()) {
-      this.#running[slot.index]?.receive();
+      this.#executions.receive(slot);
     }
     this.#dispatch();
   }
