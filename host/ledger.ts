@@ -197,15 +197,16 @@ export class Ledger {
   }
 
   /**
-   * Deletes entries that arrived before a time, oldest first and few at a time. The newest entry of all stays: ids
-   * count on from it.
+   * Deletes entries that arrived before a time, of the oldest so many by their ids. One that ran for long has a later id
+   * than others that arrived after it, and stays as long as they do. The newest entry of all stays: ids count on from it.
    * @returns how many were deleted; fewer than `limit` when no more are left.
    */
   deleteBefore(arrivedAtUs: number, limit: number): number {
-    const oldest = `SELECT id FROM executions INDEXED BY executions_by_arrival
-      WHERE arrivedAtUs < ? AND id < ? ORDER BY arrivedAtUs LIMIT ?`;
-    const statement = this.#database.prepare(`DELETE FROM executions WHERE id IN (${oldest})`);
-    return statement.run(arrivedAtUs, this.#lastId(), limit).changes;
+    const oldest = 'SELECT id FROM executions WHERE id < ? ORDER BY id LIMIT ?';
+    const statement = this.#database.prepare(
+      `DELETE FROM executions WHERE id IN (${oldest}) AND arrivedAtUs < ?`,
+    );
+    return statement.run(this.#lastId(), limit, arrivedAtUs).changes;
   }
 
   /** The first id from this one on that may pass the filter; Infinity when there is none. */

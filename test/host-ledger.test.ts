@@ -66,6 +66,15 @@ describe('the ledger', () => {
     expect(await idsOf(ledger, {})).toBe(2);
   });
 
+  test('deletes one that ran for long with those that came before it ended', async () => {
+    const ledger = await filled(0);
+    for (const arrivedAtUs of [1, 50, 2, 60]) await ledger.append(execution({ arrivedAtUs }), '');
+    expect(ledger.deleteBefore(10, 2)).toBe(1);
+    expect(ledger.deleteBefore(10, 1)).toBe(0);
+    expect(ledger.deleteBefore(55, 2)).toBe(2);
+    expect((await ledger.newest({}, 100)).map(({ arrivedAtUs }) => arrivedAtUs)).toEqual([60]);
+  });
+
   test('of the first schema is taken over with all that it has', async () => {
     const folder = await scratchFolder();
     const database = new Database(join(folder, 'ebb.sqlite'));

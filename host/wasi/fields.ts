@@ -51,7 +51,7 @@ function checkName(name: string): void {
 }
 
 function checkValue(value: Uint8Array): void {
-  if (!value.every(isFieldByte)) throw new ResultError({ tag: 'invalid-syntax' });
+  for (const byte of value) if (!isFieldByte(byte)) throw new ResultError({ tag: 'invalid-syntax' });
 }
 
 export class Fields {
