@@ -410,10 +410,19 @@ describe('long runs, while short ones come in', () => {
     on(addThread(), running, 'long');
     expect(mayStart('long')).toBe(true);
     placement.arrived(request('short'), AT_MS);
-    expect([mayStart('long'), mayStart('unknown'), mayStart('short')]).toEqual([false, false, true]);
+    expect([mayStart('long'), mayStart('short')]).toEqual([false, true]);
     expect(mayStart('long', LATER_MS)).toBe(true);
     placement.ranElsewhere('short', SHORT_US, LATER_MS);
     expect(mayStart('long', LATER_MS)).toBe(false);
+  });
+
+  test('keep no function from its first run', () => {
+    placed(2);
+    on(addThread(), running, 'long');
+    placement.arrived(request('short'), AT_MS);
+    expect([mayStart('long'), mayStart('unknown')]).toEqual([false, true]);
+    on(addThread(), running, 'unknown');
+    expect([mayStart('long'), mayStart('unknown'), mayStart('third')]).toEqual([false, false, true]);
   });
 
   test('do so for no others', () => {
@@ -436,7 +445,7 @@ describe('long runs, while short ones come in', () => {
     placed(2);
     on(addThread(), state, functionName);
     placement.arrived(request('short'), AT_MS);
-    expect(mayStart('long')).toBe(expected);
+    expect(mayStart(functionName === 'short' ? 'long' : functionName)).toBe(expected);
   });
 
   test('count one that was taken back from a thread and has no other yet', () => {

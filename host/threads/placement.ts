@@ -102,13 +102,21 @@ export class Placement {
     if (this.isForShort(request)) this.#keepFree(nowMs);
   }
 
-  /** Whether it may have a thread now: long runs do not take the last processor while short ones come in. */
+  /**
+   * Whether it may have a thread now: while short runs come in, no function takes the last processor with another long
+   * run. Its first one always may, so that nobody waits for what others do.
+   */
   mayStart(request: Request, nowMs: number): boolean {
     if (nowMs >= this.#courtesyUntilMs || this.isForShort(request)) return true;
+    const isOwn = ({ order }: Execution): boolean => order.functionName === request.functionName;
     let long = this.#homeless.size;
-    for (const { load, executions } of this.#threads)
-      if (load.running + load.queued > 0 && !this.#times.areShort(executions)) long++;
-    return long < this.#longMax;
+    let hasOwn = [...this.#homeless].some(isOwn);
+    for (const { load, executions } of this.#threads) {
+      if (load.running + load.queued === 0 || this.#times.areShort(executions)) continue;
+      long++;
+      hasOwn ||= [...executions].some(isOwn);
+    }
+    return long < this.#longMax || !hasOwn;
   }
 
   /** A thread that can take it at once, one that keeps an instance for it before others. */
