@@ -43,15 +43,19 @@ const IDS_SET_ASIDE = 10_000;
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function insertion(database: HostDatabase) {
-  const values = COLUMNS.map(() => '?').join(', ');
-  const sql = `INSERT INTO executions (${COLUMNS.join(', ')}) VALUES (${values})`;
-  return database.prepare<(string | number)[]>(sql);
+/** @returns what puts entries into the database, all of them or none. */
+function committing(database: HostDatabase): (group: readonly Pending[]) => void {
+  const places = COLUMNS.map(() => '?').join(', ');
+  const sql = `INSERT INTO executions (${COLUMNS.join(', ')}) VALUES (${places})`;
+  const insert = database.prepare<(string | number)[]>(sql);
+  return database.transaction((group: readonly Pending[]) => {
+    for (const { id, record, log } of group) insert.run(id, ...RECORD_KEYS.map((key) => record[key]), log);
+  });
 }
 
 export class Ledger {
   readonly #database: HostDatabase;
-  readonly #insert: ReturnType<typeof insertion>;
+  readonly #commit: ReturnType<typeof committing>;
   readonly #expectsMore: () => boolean;
   #pending: Pending[] = [];
   /** When the oldest of them came, by `performance.now()`. */
@@ -64,7 +68,7 @@ export class Ledger {
   constructor(database: HostDatabase, expectsMore: () => boolean = () => false) {
     this.#expectsMore = expectsMore;
     this.#database = database;
-    this.#insert = insertion(database);
+    this.#commit = committing(database);
     this.#setAsideBelow = this.#unusedFrom();
     this.#nextId = Math.max(this.#lastId() + 1, this.#setAsideBelow);
   }
@@ -131,10 +135,7 @@ export class Ledger {
     this.#pending = [];
     if (group.length === 0) return;
     try {
-      this.#database.transaction(() => {
-        for (const { id, record, log } of group)
-          this.#insert.run(id, ...RECORD_KEYS.map((key) => record[key]), log);
-      })();
+      this.#commit(group);
     } catch (error) {
       for (const { reject } of group) reject(error);
       return;
