@@ -195,7 +195,8 @@ test('a ledger from before there was fuel is read, with none', async () => {
   await host.call('/f/burn/fib/10');
   await host.stop();
   const database = new Database(join(dataDir, 'ebb.sqlite'));
-  database.exec('ALTER TABLE executions DROP COLUMN fuelUsed; DROP TABLE execution_ids');
+  database.exec(`ALTER TABLE executions DROP COLUMN fuelUsed; DROP TABLE execution_ids;
+    CREATE INDEX executions_by_arrival ON executions (arrivedAtUs);`);
   database.pragma('user_version = 4');
   database.close();
   const again = await TestHost.start({ dataDir });
