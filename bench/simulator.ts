@@ -1,10 +1,12 @@
 /**
  * How many requests a second the simulator replays on each platform, and SimFaaS's example against an independent run:
  * seeded synthetic traces, one warm-up, the median of several runs. It is a thread's processor time that counts, which
- * other programs disturb less than the time that passes; a plain loop beside it tells how fast the machine was.
+ * other programs disturb less than the time that passes; a plain loop beside it tells how fast the machine was. The engine
+ * compiles as `ebb simulate` has it compile.
  * Run: `node bench/simulator.ts [requests] [runs] [runs of SimFaaS's example]`.
  */
 import { arch, cpus, loadavg, platform, totalmem } from 'node:os';
+import { compileForReplays } from '../cli/engine-flags.ts';
 import { type Interval, meanInterval } from '../simulator/kernel/interval.ts';
 import { RandomStream, replicationSeed } from '../simulator/kernel/random.ts';
 import type { SimulationResult } from '../simulator/result.ts';
@@ -135,6 +137,8 @@ function simFaas(seed: number, seconds: number) {
   const lifeS = (result?.aliveSeconds ?? 0) / (result?.coldStarts ?? 0);
   return { cold, servers, running, idle: servers - running, lifeS, perSecond };
 }
+
+compileForReplays();
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 

@@ -11,6 +11,7 @@ import type { ParallelRun } from '../../simulator/threads/parallel-run.ts';
 import { simulateOnThreads } from '../../simulator/threads/simulate.ts';
 import { WorkloadTraces } from '../../simulator/threads/workload-traces.ts';
 import type { WorkloadOptions } from '../../simulator/traces/load.ts';
+import { compileForReplays } from '../engine-flags.ts';
 import { INTERRUPTED_EXIT_CODE, Interrupt } from '../interrupt.ts';
 import type { Output } from '../output.ts';
 import { loadPriceBook } from '../price-books.ts';
@@ -103,6 +104,7 @@ const withText = <T>(result: T, tableOf: (result: T) => string): [T, () => strin
 ];
 
 async function run(job: Job, options: RunOptions, output: Output, interrupt: Interrupt): Promise<void> {
+  compileForReplays();
   const progress = new RunProgress(output, output.isTerminal || options.progress === true);
   const onProgress = (doing: string, share: number): void => progress.prepare(doing, share);
   const traces = new WorkloadTraces(job.file, job.trace, { signal: interrupt.signal, onProgress });
