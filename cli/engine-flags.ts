@@ -3,8 +3,8 @@ import { setFlagsFromString } from 'node:v8';
 
 /**
  * Lets the compiler put more functions into those that call them than it does by itself (920 bytes of bytecode in V8
- * 14.6). A replay calls many small functions for each request; measured in November 2026 with `bench/simulator.ts`, it is
- * a tenth faster then on every platform. Results are the same.
+ * 14.6). A replay calls many small functions for each request: SimFaaS's example was a tenth faster then, and no platform
+ * slower (`bench/simulator.ts`, November 2026). Results are the same.
  */
 export function compileForReplays(): void {
   setFlagsFromString('--max-inlined-bytecode-size-cumulative=3000');

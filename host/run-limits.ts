@@ -47,3 +47,9 @@ export function runLimits(settings: FunctionSettings, outbound: OutboundAccess):
     outbound,
   });
 }
+
+/** @param left of the fuel, below 0 for a guest that ran into its limit; undefined where nobody knows. */
+export function fuelUsed({ fuelMax }: RunLimits, left: bigint | undefined): number {
+  if (fuelMax === 0 || left === undefined) return 0;
+  return Math.min(Number(BigInt(fuelMax) - left), Number.MAX_SAFE_INTEGER);
+}

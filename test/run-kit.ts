@@ -1,16 +1,5 @@
 /** Callers of runs that give no body and look at nothing but the result. */
-import type { RunEvents } from '../host/threads/run-events.ts';
+import { type RunEvents, UNHEARD } from '../host/threads/run-events.ts';
 
-const nothing = (): void => undefined;
-
-export const runEvents = (): RunEvents => ({
-  onStart: (control) => control.endBody([]),
-  onSpace: nothing,
-  onBodyUnwanted: nothing,
-  onInform: nothing,
-  onHead: nothing,
-  onBody: nothing,
-  onEnd: nothing,
-  onAbort: nothing,
-  onPause: nothing,
-});
+/** To be changed where a test listens. */
+export const runEvents = (): RunEvents => ({ ...UNHEARD });

@@ -7,6 +7,7 @@ import { type LinkedComponent, linkComponent } from '../component/link.ts';
 import { MemoryPool } from '../component/memory-pool.ts';
 import type { CompiledComponent } from '../component/module-cache.ts';
 import { LogBuffer } from '../log-buffer.ts';
+import { fuelUsed } from '../run-limits.ts';
 import type { RunControl, RunResult } from '../threads/run-events.ts';
 import type { RunOrder } from '../threads/run-order.ts';
 import { Execution } from '../wasi/execution.ts';
@@ -217,7 +218,6 @@ class Attempt {
     const { chunks, trailers } = body;
     if (!head || !trailers) return undefined;
     const fuelLeft = this.#watch.end();
-    const { fuelMax } = this.#order.limits;
     const startupUs = inUs(readyMs - this.#startedMs);
     const runUs = inUs(performance.now() - readyMs);
     const log = this.#log.bytes;
@@ -228,7 +228,7 @@ class Attempt {
       runUs,
       // It never waits, and what the kernel counts is too coarse for some microseconds.
       cpuUs: startupUs + runUs,
-      fuelUsed: fuelMax === 0 ? 0 : Math.min(Number(BigInt(fuelMax) - fuelLeft), Number.MAX_SAFE_INTEGER),
+      fuelUsed: fuelUsed(this.#order.limits, fuelLeft),
       memoryBytesPeak,
       isWarm: false,
       log: log ? Buffer.from(log).toString('utf8') : '',

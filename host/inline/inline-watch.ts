@@ -3,7 +3,7 @@
  * millisecond while there are runs, and makes a guest trap that it finds again and again.
  */
 import { Worker } from 'node:worker_threads';
-import { LimitCells, ROOM_NUMBERS, type RunRoom } from '../component/limit-cells.ts';
+import { LimitCells, ROOM, ROOM_NUMBERS, type RunRoom } from '../component/limit-cells.ts';
 import { siblingModule } from '../sibling-module.ts';
 
 /** Given to the thread when it starts. */
@@ -45,7 +45,7 @@ export class InlineWatch {
   /** A run begins, with this much fuel. */
   begin(fuel: number): void {
     this.#newest = (this.#newest + 1) % RUN_NUMBERS;
-    this.#room[0] = BigInt(fuel);
+    this.#room[ROOM.fuel] = BigInt(fuel);
     this.cells.enter(this.#newest, this.#room, NOT_STOPPED);
     Atomics.store(this.#words, WATCH_WORD.newest, this.#newest);
     if (Atomics.load(this.#words, WATCH_WORD.awake) === 1) return;
@@ -56,7 +56,7 @@ export class InlineWatch {
   /** The run has ended. @returns the fuel that is left. */
   end(): bigint {
     this.cells.leave();
-    return this.#room[0] as bigint;
+    return this.#room[ROOM.fuel] as bigint;
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@
 import { OUTCOMES, type Outcome } from '../../metering/execution.ts';
 import { WINDOW_BYTES } from '../body-window.ts';
 import { ROOM, type StopReason } from '../component/limit-cells.ts';
+import { fuelUsed } from '../run-limits.ts';
 import type { ErrorCodeCase } from '../wasi/execution-port.ts';
 import type { WireHeaders } from '../wasi/fields.ts';
 import { FrameSender } from './frame-sender.ts';
@@ -159,12 +160,12 @@ export class Execution implements RunControl {
     const runUs = startedMs === 0 ? 0 : Math.ceil((performance.now() - startedMs) * 1_000);
     // What its memory had grown to is lost with the thread; the limit is what it cannot have passed.
     const { memoryBytesMax: memoryBytesPeak } = this.order.limits;
-    const fuelUsed = this.#fuelUsed(this.thread?.fuelLeftOf(this));
+    const fuelLeft = this.thread?.fuelLeftOf(this);
     const used = {
       startupUs: 0,
       runUs,
       cpuUs: Math.min(cpuUs ?? runUs, runUs),
-      fuelUsed,
+      fuelUsed: fuelUsed(this.order.limits, fuelLeft),
       memoryBytesPeak,
       isWarm: this.slot.isWarm,
     };
@@ -234,17 +235,11 @@ export class Execution implements RunControl {
       startupUs,
       runUs,
       cpuUs,
-      fuelUsed: this.#fuelUsed(fuelLeft),
+      fuelUsed: fuelUsed(this.order.limits, fuelLeft),
       memoryBytesPeak: used[USED.memoryBytesPeak] as number,
       isWarm: this.slot.isWarm,
       log: this.#log,
     });
-  }
-
-  #fuelUsed(left: bigint | undefined): number {
-    const { fuelMax } = this.order.limits;
-    if (fuelMax === 0 || left === undefined) return 0;
-    return Math.min(Number(BigInt(fuelMax) - left), Number.MAX_SAFE_INTEGER);
   }
 
   /** Whatever else ended a guest that was out of fuel: it would have come no further on any machine. */

@@ -35,6 +35,21 @@ export interface RunEvents {
   onPause(): void;
 }
 
+const nothing = (): void => undefined;
+
+/** Of a caller that gives no body and looks at nothing but the result. */
+export const UNHEARD: RunEvents = {
+  onStart: (control) => control.endBody([]),
+  onSpace: nothing,
+  onBodyUnwanted: nothing,
+  onInform: nothing,
+  onHead: nothing,
+  onBody: nothing,
+  onEnd: nothing,
+  onAbort: nothing,
+  onPause: nothing,
+};
+
 /** How one run ended and what it used. */
 export interface RunResult {
   readonly outcome: Outcome;

@@ -3,22 +3,7 @@
  * which of them are still to do so; must not know what they run, or how.
  */
 import { CodedError } from '../../metering/errors.ts';
-import type { RunEvents, RunResult } from './run-events.ts';
-
-const nothing = (): void => undefined;
-
-/** For all runs but one, since there is one caller. */
-const UNHEARD: RunEvents = {
-  onStart: (control) => control.endBody([]),
-  onSpace: nothing,
-  onBodyUnwanted: nothing,
-  onInform: nothing,
-  onHead: nothing,
-  onBody: nothing,
-  onEnd: nothing,
-  onAbort: nothing,
-  onPause: nothing,
-};
+import { type RunEvents, type RunResult, UNHEARD } from './run-events.ts';
 
 /** Runs it on a thread, and tells how it ended. */
 export type Run<Thread> = (thread: Thread, events: RunEvents, onEnd: (result: RunResult) => void) => void;
@@ -31,7 +16,7 @@ export class ThreadRehearsal<Thread> {
   #events: RunEvents | undefined;
   #first: RunResult | undefined;
   #underWay = 0;
-  #settle: () => void = nothing;
+  #settle: () => void = () => undefined;
 
   /** @param events hears of the run on the first thread. */
   constructor(threads: Iterable<Thread>, events: RunEvents, run: Run<Thread>) {
@@ -49,6 +34,7 @@ export class ThreadRehearsal<Thread> {
   /** A thread has nothing else to do. @returns whether it runs it from now on. */
   take(thread: Thread): boolean {
     if (!this.#left.delete(thread)) return false;
+    // For all runs but one nobody listens, since there is one caller.
     const events = this.#events ?? UNHEARD;
     this.#events = undefined;
     this.#underWay++;
