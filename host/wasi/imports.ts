@@ -65,6 +65,11 @@ function clocks(context: ExecutionContext): HostFunctions {
       subscribeInstant: (atNs: bigint) => timer(atNs, context.news),
       subscribeDuration: (durationNs: bigint) => timer(nowNs() + durationNs, context.news),
     },
+    // A guest has no place of its own: its time is UTC, whatever the machine's is.
+    'wasi:clocks/timezone': {
+      display: () => ({ utcOffset: 0, name: 'UTC', inDaylightSavingTime: false }),
+      utcOffset: () => 0,
+    },
     'wasi:clocks/wall-clock': {
       now: () => {
         const ms = performance.timeOrigin + performance.now();
