@@ -4,6 +4,7 @@
  */
 import { randomFillSync } from 'node:crypto';
 import type { HostFunctions } from '../component/link.ts';
+import { wallMs } from '../wall-clock.ts';
 import type { Allowance } from './allowance.ts';
 import type { ExecutionPort, News } from './execution-port.ts';
 import { Fields } from './fields.ts';
@@ -72,7 +73,7 @@ function clocks(context: ExecutionContext): HostFunctions {
     },
     'wasi:clocks/wall-clock': {
       now: () => {
-        const ms = performance.timeOrigin + performance.now();
+        const ms = wallMs();
         return { seconds: BigInt(Math.floor(ms / 1_000)), nanoseconds: Math.floor((ms % 1_000) * 1e6) };
       },
       resolution: () => ({ seconds: 0n, nanoseconds: 1_000 }),
