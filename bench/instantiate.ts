@@ -14,6 +14,7 @@ import { MemoryPool } from '../host/component/memory-pool.ts';
 import { compileModules } from '../host/component/module-cache.ts';
 import type { LinkPlan } from '../host/component/plan.ts';
 import { executionFor, loadedPlan, portFor } from '../test/linking-harness.ts';
+import { adaptedRust } from '../test/rust-guest.ts';
 
 const MEMORY_BYTES_MAX = 128 * 1_048_576;
 const WARM_UP_ROUNDS = 2_000;
@@ -133,4 +134,5 @@ else {
   for (const name of ['hello', 'echo']) {
     await measure(name, (examples.get(name) as { component: Uint8Array }).component);
   }
+  await measure('Rust', await adaptedRust());
 }

@@ -205,13 +205,23 @@ describe('a component', () => {
     }
   });
 
-  test('whose memory grows answers, and stays away for a while', async () => {
-    const component = await guest({ act: '(drop (memory.grow (i32.const 1)))' });
+  const growing = async (pages: number) => {
+    const component = await guest({ act: `(drop (memory.grow (i32.const ${pages})))` });
     for (let round = 0; round < 50; round++) {
       nowMs += 3_600_000;
       if (attempt(component).result) break;
     }
-    expect(attempt(component)).toEqual({ result: undefined, words: [] });
+    return component;
+  };
+
+  test('whose memory grows runs again, with as much memory in its record', async () => {
+    const component = await growing(1);
+    for (let round = 0; round < 3; round++)
+      expect(attempt(component).result).toMatchObject({ outcome: 'ok', memoryBytesPeak: 2 * 65_536 });
+  });
+
+  test('whose memory grows to more than 64 pages answers, and stays away for a while', async () => {
+    expect(attempt(await growing(64))).toEqual({ result: undefined, words: [] });
   });
 
   test.each<[string, GuestText]>([

@@ -1,24 +1,12 @@
 /** A guest in Rust, whose standard library uses more of WASI than wasi:http: as a component, and behind the adapter. */
-import { readFile } from 'node:fs/promises';
-import { componentNew } from '@bytecodealliance/jco-transpile/wasm-tools';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { closeAll, TestHost } from './host-kit.ts';
 import { comparable, linkBoth, type Runnable } from './linking-harness.ts';
-
-const read = async (path: string): Promise<Uint8Array> =>
-  new Uint8Array(await readFile(new URL(path, import.meta.url)));
-
-const component = (): Promise<Uint8Array> => read('./fixtures/rust-hello/wasip2.wasm');
-
-async function adapted(): Promise<Uint8Array> {
-  const adapter = await read('../node_modules/@bytecodealliance/jco/lib/wasi_snapshot_preview1.reactor.wasm');
-  const module = await read('./fixtures/rust-hello/wasip1.wasm');
-  return componentNew(module, [['wasi_snapshot_preview1', adapter]]);
-}
+import { adaptedRust, rustComponent } from './rust-guest.ts';
 
 describe.each([
-  ['a component for WASI 0.2', component],
-  ['a module for preview 1 with the adapter', adapted],
+  ['a component for WASI 0.2', rustComponent],
+  ['a module for preview 1 with the adapter', adaptedRust],
 ] as const)('Rust, %s', (_what, made) => {
   let direct: Runnable;
   let generated: Runnable;
@@ -46,13 +34,13 @@ describe.each([
     }
     expect(await direct.runSuspendably({ path: '/x' })).toMatchObject({ outcome: 'ok' });
   });
-});
 
-test('a component in Rust is made as new for each request', async () => {
-  const { direct } = await linkBoth(await component());
-  expect(direct.plan).toMatchObject({ linking: 'direct', deadlines: 'checks', isRenewable: true });
-  direct.run({ path: '/' });
-  expect(direct.pool.resting.count).toBe(1);
+  test('each request finds the memory of a new instance, whose memory grows', () => {
+    const seen = [1, 2, 3].map(() => direct.run({ path: '/x' }).memoryBytes);
+    expect(new Set(seen)).toEqual(new Set([generated.run({ path: '/x' }).memoryBytes]));
+    expect(direct.plan).toMatchObject({ linking: 'direct', deadlines: 'checks', isRenewable: true });
+    expect([direct.pool.resting.count, direct.pool.count]).toEqual([1, 0]);
+  });
 });
 
 describe('a host', () => {
@@ -60,7 +48,7 @@ describe('a host', () => {
 
   test('serves a component in Rust as its compiler made it', async () => {
     const host = await TestHost.start();
-    await host.deploy('rust', await component());
+    await host.deploy('rust', await rustComponent());
     const answer = await host.call('/f/rust/over?http', { method: 'POST', body: 'straße' });
     expect([answer.status, answer.text]).toEqual([200, 'hello from Rust at /over?http: STRASSE']);
     expect((await host.call('/f/rust/panic')).status).toBe(500);

@@ -11,6 +11,7 @@ import { DirectImports, type ImportObject, type Instantiation } from './direct-i
 import type { LinkStep, StepExport } from './direct-plan.ts';
 import { type Guard, guardedImports } from './guard-module.ts';
 import { InstanceMemories } from './instance-memories.ts';
+import { PAGE_BYTES } from './instrument/growth-guards.ts';
 import type { LimitCells } from './limit-cells.ts';
 import type { LinkInput, LinkSurroundings } from './link.ts';
 import { MemoryBudget, pagesIn } from './memory-budget.ts';
@@ -45,6 +46,8 @@ export class DirectBinding implements Resting {
   readonly #budget: MemoryBudget;
   readonly #pagesLimit: number;
   readonly #memories: InstanceMemories;
+  /** What the guest saw of its memories when somebody last asked. */
+  #bytesUsed = 0;
 
   constructor(
     plan: DirectLinkPlan,
@@ -70,7 +73,7 @@ export class DirectBinding implements Resting {
     this.#context.begin(context);
     this.#calls.reset(context.port);
     this.#inside(() => {
-      this.#budget.begin();
+      this.#budget.begin(this.#memories.sparePages);
       for (const [index, step] of this.#imports.steps.entries()) {
         if (step.kind === 'instantiate') this.#provide(step, index);
         else if (step.kind === 'call') this.#exported(step.target)();
@@ -206,7 +209,8 @@ export class DirectBinding implements Resting {
       const exports = this.#instances[index]?.exports;
       for (const name of step.memoryNames) if (exports) own.add(exports[name] as WebAssembly.Memory);
     }
-    return this.#memories.bytesWith(own);
+    this.#bytesUsed = this.#memories.bytesWith(own) - this.#budget.sparePages * PAGE_BYTES;
+    return this.#bytesUsed;
   }
 
   /**
@@ -214,8 +218,8 @@ export class DirectBinding implements Resting {
    * @returns the bytes that they hold; undefined where they have to be released.
    */
   clear(): number | undefined {
-    if (!this.#plan.isRenewable || this.#memories.haveGrown) return undefined;
-    const bytes = this.#memories.clear();
+    const bytes = this.#plan.isRenewable ? this.#memories.clear(this.#bytesUsed) : undefined;
+    if (bytes === undefined) return undefined;
     this.#handles.clear();
     this.#context.end();
     return bytes;

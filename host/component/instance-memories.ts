@@ -1,6 +1,6 @@
 /** The linear memories that the instances of one execution have: some from a pool, some made for it alone. */
-import type { MemoryType } from './import-memory.ts';
-import { PAGE_BYTES } from './instrument/guards.ts';
+import { KEPT_PAGES_MAX, type MemoryType } from './import-memory.ts';
+import { PAGE_BYTES } from './instrument/growth-guards.ts';
 import type { MemoryPool } from './memory-pool.ts';
 
 interface Pooled {
@@ -8,9 +8,14 @@ interface Pooled {
   readonly type: MemoryType;
 }
 
-/** Memories never shrink: the next guest would find more pages than it declared. */
-const hasGrown = ({ memory, type }: Pooled): boolean =>
-  memory.buffer.byteLength !== type.pagesInitial * PAGE_BYTES;
+/** How many pages it has grown by. */
+const grownPages = ({ memory, type }: Pooled): number =>
+  memory.buffer.byteLength / PAGE_BYTES - type.pagesInitial;
+
+/** A memory is not cleared for others that is larger than so many times what was used of it. */
+const UNUSED_MAX = 2;
+
+const NONE: ReadonlySet<WebAssembly.Memory> = new Set();
 
 export class InstanceMemories {
   readonly #pool: MemoryPool;
@@ -33,8 +38,21 @@ export class InstanceMemories {
     this.#made.push(...made);
   }
 
-  get haveGrown(): boolean {
-    return this.#pooled.some(hasGrown);
+  /** Pages that the next instance has beyond those it starts with: memories never shrink. */
+  get sparePages(): number {
+    return this.#pooled.reduce((sum, pooled) => sum + grownPages(pooled), 0);
+  }
+
+  /**
+   * Whether the same instances may use them again. Guests are told of one number of spare pages, so that of several
+   * memories none may have any.
+   */
+  #canClear(bytesUsed: number): boolean {
+    const bytes = this.bytesWith(NONE);
+    const { sparePages } = this;
+    if (sparePages === 0) return true;
+    const isSmall = bytes <= KEPT_PAGES_MAX * PAGE_BYTES && bytes <= UNUSED_MAX * bytesUsed;
+    return this.#pooled.length === 1 && isSmall;
   }
 
   /** What they hold together with others, some of which may be the same. */
@@ -52,9 +70,11 @@ export class InstanceMemories {
 
   /**
    * Leaves the pooled ones with zeros, to be used by the same instances.
-   * @returns the bytes that they hold.
+   * @param bytesUsed what the guest saw of them.
+   * @returns the bytes that they hold; undefined where they had better be given back.
    */
-  clear(): number {
+  clear(bytesUsed: number): number | undefined {
+    if (!this.#canClear(bytesUsed)) return undefined;
     let bytes = 0;
     for (const { memory } of this.#pooled) {
       new Uint8Array(memory.buffer).fill(0);

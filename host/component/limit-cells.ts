@@ -1,6 +1,6 @@
 /**
  * The cells through which a running guest is limited: a page of shared memory that instrumented code reads, that the
- * serving thread raises a flag in, and that the worker keeps fuel and room to grow in. Knows their places, not who decides.
+ * serving thread raises a flag in, and that the worker keeps fuel, room to grow and spare pages in. Knows their places, not who decides.
  */
 
 /** Under this name an instrumented module imports the page. */
@@ -17,11 +17,17 @@ export const FUEL_OFFSET = 8;
 /** A signed 64-bit number, never below 0: bytes that memories and tables may still grow by. */
 export const GROWTH_OFFSET = 16;
 
-/** What one execution has left of its fuel and its room to grow, kept while its thread is in another. */
+/**
+ * A number, never below 0: how many pages of its memory a guest has not been given yet, and which look to it as if they
+ * were not there.
+ */
+export const SPARE_OFFSET = 24;
+
+/** What one execution has left of its fuel, its room to grow and its spare pages, kept while its thread is in another. */
 export type RunRoom = BigInt64Array;
 /** Places in it, in the order of the cells. */
-export const ROOM = { fuel: 0, growthBytes: 1 } as const;
-export const ROOM_NUMBERS = 2;
+export const ROOM = { fuel: 0, growthBytes: 1, sparePages: 2 } as const;
+export const ROOM_NUMBERS = 3;
 
 /** One page of 64 KiB, the least that a memory can be. */
 const PAGES = 1;
@@ -104,5 +110,19 @@ export class LimitCells {
 
   set growthBytesLeft(bytes: number) {
     this.#room[ROOM.growthBytes] = BigInt(bytes);
+  }
+
+  set sparePages(pages: number) {
+    this.#room[ROOM.sparePages] = BigInt(pages);
+  }
+
+  /** What the execution that the thread is in has left, to be asked for by `sparePagesOf` from then on. */
+  get room(): RunRoom {
+    return this.#current ?? this.#room;
+  }
+
+  /** How many pages of its memory an execution has not been given, whether or not the thread is in it. */
+  sparePagesOf(room: RunRoom): number {
+    return Number((room === this.#current ? this.#room : room)[ROOM.sparePages]);
   }
 }

@@ -37,16 +37,17 @@ export class DirectComponent implements LinkedComponent {
     this.#idle.push(binding);
   }
 
-  #release(binding: DirectBinding, isSound: boolean): void {
+  #release(binding: DirectBinding, isSound: boolean): boolean {
     const bytes = isSound && !this.#isClosed ? binding.clear() : undefined;
     if (bytes === undefined) {
       binding.release();
       this.#idle.push(binding);
-      return;
+      return false;
     }
     binding.bytes = bytes;
     this.#resting.push(binding);
     this.#places.add(binding);
+    return true;
   }
 
   instantiate(context: StartableContext): GuestInstance {
@@ -54,9 +55,9 @@ export class DirectComponent implements LinkedComponent {
     let isReleased = false;
     const release = (isSound = false) => {
       // Twice in the list of idle ones, a binding would serve two instances at once.
-      if (isReleased) return;
+      if (isReleased) return false;
       isReleased = true;
-      this.#release(binding, isSound);
+      return this.#release(binding, isSound);
     };
     try {
       binding.start(context);

@@ -46,7 +46,7 @@ export class GeneratedComponent implements LinkedComponent {
   instantiate(context: StartableContext): GuestInstance {
     const memories = new Set<WebAssembly.Memory>();
     const budget = new MemoryBudget(this.#cells, this.#memoryBytesMax);
-    budget.begin();
+    budget.begin(0);
     const instantiateCore = (module: WebAssembly.Module, imports?: Imports) => {
       const guard = this.#guards.get(module);
       budget.take(startSizes(undefined, guard));
@@ -76,7 +76,7 @@ export class GeneratedComponent implements LinkedComponent {
     return {
       handle: (request, responseOut) => inside(() => handler?.handle(request, responseOut)),
       memoryBytes: () => [...memories].reduce((sum, memory) => sum + memory.buffer.byteLength, 0),
-      release: () => undefined,
+      release: () => false,
     };
   }
 }

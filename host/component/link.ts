@@ -20,7 +20,10 @@ export interface GuestInstance {
    * can be suspended while it waits.
    */
   handle(request: object, responseOut: object): void | Promise<void>;
-  /** The size of all its linear memories now, which is their largest, since memories never shrink. */
+  /**
+   * The size of all its linear memories now, as the guest sees them, which is their largest, since memories never
+   * shrink. To be asked before it is released.
+   */
   memoryBytes(): number;
   /**
    * Ends the request that it has served well: of the host's objects the guest keeps those alone that belong to no
@@ -34,8 +37,9 @@ export interface GuestInstance {
    * Gives back what can be used again; to be called once, when this request is over: not before what `handle` gave is
    * settled.
    * @param isSound whether the guest returned and nothing stopped it, so that the instance may be made as new again.
+   * @returns whether it will be.
    */
-  release(isSound?: boolean): void;
+  release(isSound?: boolean): boolean;
 }
 
 /** A component that is ready to be instantiated in this thread. */

@@ -5,8 +5,8 @@
 import { CodedError } from '../../metering/errors.ts';
 import type { Guard } from './guard-module.ts';
 import type { MemoryType } from './import-memory.ts';
-import { PAGE_BYTES, TABLE_ELEMENT_BYTES } from './instrument/guards.ts';
-import type { LimitCells } from './limit-cells.ts';
+import { PAGE_BYTES, TABLE_ELEMENT_BYTES } from './instrument/growth-guards.ts';
+import type { LimitCells, RunRoom } from './limit-cells.ts';
 import type { LinkPlan } from './plan.ts';
 
 /** Tables of this size that a component starts with are free: they are part of its code, and some 240 kB. */
@@ -67,16 +67,30 @@ export class MemoryBudget {
   /** Room that the first request had, and what is left of it between two. */
   #roomBytes: number | undefined;
   #bytesLeft = 0;
+  #room: RunRoom | undefined;
+  #spareBetween = 0;
 
   constructor(cells: LimitCells, bytesMax: number) {
     this.#cells = cells;
     this.#bytesMax = bytesMax;
   }
 
-  begin(): void {
+  /** @param sparePages that the memory has beyond what a new instance is given. */
+  begin(sparePages: number): void {
     this.#tableElements = 0;
     this.#roomBytes = undefined;
     this.#cells.growthBytesLeft = this.#bytesMax;
+    this.#enter(sparePages);
+  }
+
+  #enter(sparePages: number): void {
+    this.#cells.sparePages = sparePages;
+    this.#room = this.#cells.room;
+  }
+
+  /** Of those, how many the guest has not asked for. */
+  get sparePages(): number {
+    return this.#room ? this.#cells.sparePagesOf(this.#room) : 0;
   }
 
   /** To be called once all instances are made: what is left is the room of the first request. */
@@ -92,10 +106,12 @@ export class MemoryBudget {
   /** Remembers what is left: the cells are about to serve others. */
   pause(): void {
     this.#bytesLeft = this.#cells.growthBytesLeft;
+    this.#spareBetween = this.sparePages;
   }
 
   resume(): void {
     this.#cells.growthBytesLeft = this.#bytesLeft;
+    this.#enter(this.#spareBetween);
   }
 
   /**

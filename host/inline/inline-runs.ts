@@ -3,6 +3,7 @@
  * the guest has returned within a moment with a whole small response, and has asked for nothing that others could see;
  * otherwise nothing of it remains, and the request runs in a thread of its own as if there had been none.
  */
+import { PAGE_BYTES } from '../component/instrument/growth-guards.ts';
 import { type LinkedComponent, linkComponent } from '../component/link.ts';
 import { MemoryPool } from '../component/memory-pool.ts';
 import type { CompiledComponent } from '../component/module-cache.ts';
@@ -16,8 +17,9 @@ import type { WireHeaders } from '../wasi/fields.ts';
 import { Departure, InlinePort } from './inline-port.ts';
 import { InlineWatch } from './inline-watch.ts';
 
-/** Instances that start larger would take too long to clear, and to fill in one instruction. */
+/** Instances that are larger would take too long to clear, and to fill in one instruction. */
 const PAGES_MAX = 64;
+const BYTES_MAX = PAGES_MAX * PAGE_BYTES;
 /** How long a component stays away after an attempt that did not count: twice as long each time, up to the most. */
 const AWAY_MS = { first: 20, most: 60_000 } as const;
 /** Attempts in a row that count, after which it is the first time again. */
@@ -136,7 +138,7 @@ export class InlineRuns {
   #attempt(inline: Inline, order: RunOrder, body: readonly Uint8Array[]): Done | undefined {
     const attempt = new Attempt(inline.linked, { order, body, watch: this.#watch });
     const done = attempt.run();
-    if (!done || attempt.hasGrown) inline.goAway(this.#nowMs());
+    if (!done || !attempt.isKept || done.result.memoryBytesPeak > BYTES_MAX) inline.goAway(this.#nowMs());
     else inline.hasCounted();
     return done;
   }
@@ -151,8 +153,8 @@ interface AttemptOptions {
 
 /** One run. */
 class Attempt {
-  /** Whether a memory or table has grown, so that its instance cannot be used again. */
-  hasGrown = false;
+  /** Whether its instance is there for the next one: to make one takes longer than a short run. */
+  isKept = false;
   readonly #linked: LinkedComponent;
   readonly #order: RunOrder;
   readonly #watch: InlineWatch;
@@ -181,22 +183,19 @@ class Attempt {
   run(): Done | undefined {
     const { limits } = this.#order;
     this.#watch.begin(limits.fuelMax);
-    let release: ((isSound: boolean) => void) | undefined;
+    let release: ((isSound: boolean) => boolean) | undefined;
     let done: Done | undefined;
     try {
       const instance = this.#linked.instantiate(this.#execution);
       release = (isSound) => instance.release(isSound);
       const readyMs = performance.now();
-      const roomBytes = this.#watch.cells.growthBytesLeft;
       instance.handle(this.#execution.request, this.#execution.outparam);
-      const isWhole = this.#isWhole();
-      this.hasGrown = this.#watch.cells.growthBytesLeft !== roomBytes;
-      if (isWhole) done = this.#done(readyMs, instance.memoryBytes());
+      if (this.#isWhole()) done = this.#done(readyMs, instance.memoryBytes());
     } catch {
       // Whatever it is, it happens again where it can be told.
     } finally {
       if (!done) this.#watch.end();
-      release?.(done !== undefined);
+      this.isKept = release?.(done !== undefined) ?? false;
     }
     return done;
   }

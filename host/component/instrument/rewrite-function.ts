@@ -6,7 +6,8 @@ import { encodeU32 } from '../binary.ts';
 import { ByteSink } from './byte-sink.ts';
 import type { Cursor } from './cursor.ts';
 import { fuelCost, rangeUnit } from './fuel-costs.ts';
-import { type Growth, type GrowthLocals, type Guards, localType } from './guards.ts';
+import type { Growth, GrowthLocals } from './growth-guards.ts';
+import { type Guards, localType } from './guards.ts';
 import type { IndexSpaces } from './index-spaces.ts';
 import { OP } from './opcodes.ts';
 import { Refusal } from './refusal.ts';
@@ -107,6 +108,7 @@ export class FunctionRewriter {
       if (isCall(opcode)) calls = true;
       this.#beforeInstruction(opcode, walker.start);
       if (opcode === OP.memoryGrow || opcode === OP.tableGrow) this.#guardGrowth(opcode, walker, body);
+      else if (opcode === OP.memorySize) this.#hideSpare(walker, body);
       else if (this.#guards.hasFuel && opcode >= PREFIXED) this.#chargeRange(opcode, walker);
       if (opcode < 0x20) this.#follow(opcode, body.offset);
     }
@@ -117,17 +119,25 @@ export class FunctionRewriter {
   }
 
   #guardGrowth(opcode: number, { start, index }: Walker, body: Cursor): void {
-    if (!this.#guards.hasGrowth) return;
+    const { growth: guards } = this.#guards;
+    if (!guards) return;
     const isMemory = opcode === OP.memoryGrow;
     const isLong = (isMemory ? this.#spaces.longMemories : this.#spaces.longTables)[index];
     if (isLong === undefined)
       throw new Refusal('module-malformed', start, `expected something to grow, got index ${index}`);
     const growth: Growth = { unit: isMemory ? 'page' : 'element', isLong };
-    const locals = this.#localsFor(growth);
+    const grow = [...this.#bytes.subarray(start, body.offset)];
+    const size = [OP.memorySize, ...encodeU32(index)];
     this.#copyTo(start);
-    this.#code.append(this.#guards.beforeGrowth(growth, locals));
+    this.#code.append(guards.grow(growth, grow, size, this.#localsFor(growth)));
+    this.#copied = body.offset;
+  }
+
+  #hideSpare({ index }: Walker, body: Cursor): void {
+    const { growth } = this.#guards;
+    if (!growth || this.#spaces.longMemories[index]) return;
     this.#copyTo(body.offset);
-    this.#code.append(this.#guards.afterGrowth(growth, locals));
+    this.#code.append(growth.withoutSpare);
   }
 
   #localsFor(growth: { readonly isLong: boolean }): GrowthLocals {
