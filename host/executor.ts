@@ -8,6 +8,7 @@ import type { SettingsStore } from './settings-store.ts';
 import type { WorkerPool } from './threads/pool.ts';
 import type { RunEvents, RunResult } from './threads/run-events.ts';
 import type { Caller, RunOrder } from './threads/run-order.ts';
+import { wallMs } from './wall-clock.ts';
 import type { RequestHead } from './wasi/execution-port.ts';
 
 /** A request and its way back, as far as executing and recording it concerns. */
@@ -116,7 +117,7 @@ export class Executor {
     const arrival: Arrival = {
       functionName,
       version,
-      arrivedAtUs: Math.round((performance.timeOrigin + arrivedMs) * 1_000),
+      arrivedAtUs: Math.round(wallMs(arrivedMs) * 1_000),
       memoryBytesLimit: memoryBytesMax,
       warmth,
     };

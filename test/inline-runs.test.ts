@@ -6,7 +6,7 @@ import type { RunEvents } from '../host/threads/run-events.ts';
 import type { RunOrder } from '../host/threads/run-order.ts';
 import { closeAll } from './host-kit.ts';
 import { loadedPlan, toComponent } from './linking-harness.ts';
-import { answering, type GuestText, guestText, SAY_OK, TAKE_BODY } from './linking-wat.ts';
+import { answering, FINISH, type GuestText, guestText, SAY_OK, TAKE_BODY } from './linking-wat.ts';
 import { MEMORY_BYTES, openPool, orderOf } from './pool-kit.ts';
 
 const FIRST_AWAY_MS = 20;
@@ -139,6 +139,19 @@ const SEND = `(local.set $a (call $request (call $fields)))
   (drop (call $setAuthority (local.get $a) (i32.const 1) (i32.const 64) (i32.const 2)))
   (call $send (local.get $a) (i32.const 0) (i32.const 0) (i32.const 16))`;
 
+/** Writes as much as may be under way, after which there is no room for another byte. */
+const LARGE = { answer: 'none', memory: '5' } as const;
+const FILL_WINDOW = answering('(call $put (local.get $e) (i32.const 0) (i32.const 262144) (i32.const 48))', {
+  end: '',
+});
+
+test('a response that fills the window of a body counts', async () => {
+  const component = await guest({ act: `${FILL_WINDOW} ${FINISH}`, ...LARGE });
+  warm(component);
+  const [, , body = '', end] = attempt(component).words;
+  expect([body.length - 'body '.length, end]).toEqual([262_144, 'end 0']);
+});
+
 describe('nothing is heard of an attempt whose guest', () => {
   test.each<[string, GuestText]>([
     ['traps', { act: 'unreachable' }],
@@ -153,7 +166,7 @@ describe('nothing is heard of an attempt whose guest', () => {
       'answers in spite of a request that fails',
       { act: `${SEND} (i32.store8 (i32.const 64) (i32.const 33))` },
     ],
-    ['answers more than a little', { answer: ['(i32.const 0)', '(i32.const 65536)'], memory: '2' }],
+    ['answers more than a little', { act: `${FILL_WINDOW} ${SAY_OK} ${FINISH}`, ...LARGE }],
     ['never returns', { act: '(loop $again (br $again))' }],
     ['calls itself without end', { act: '(call $deep)', more: '(func $deep (call $deep) (call $deep))' }],
     ['forges a handle', { act: '(call $dropOutput (i32.const 12345))' }],

@@ -91,6 +91,23 @@ describe('an outbound request', () => {
     ]);
   });
 
+  test.each([
+    ['a scheme of its own', '(call $setScheme (local.get $a) (i32.const 1) (i32.const 2)', 'coap+tcp', '0'],
+    ['a scheme that is none', '(call $setScheme (local.get $a) (i32.const 1) (i32.const 2)', '1x', '1'],
+    ['an empty scheme', '(call $setScheme (local.get $a) (i32.const 1) (i32.const 2)', '', '1'],
+    ['an authority', '(call $setAuthority (local.get $a) (i32.const 1)', '[::1]:8080', '0'],
+    ['an authority with a path', '(call $setAuthority (local.get $a) (i32.const 1)', 'a.test/b', '1'],
+    ['an authority with a space', '(call $setAuthority (local.get $a) (i32.const 1)', 'a b', '1'],
+    ['an empty authority', '(call $setAuthority (local.get $a) (i32.const 1)', '', '1'],
+  ])('can have or is refused %s', async (_what, set, text, refused) => {
+    const both = await linkText({
+      data: `(data (i32.const 2048) "${text}")`,
+      act: `(local.set $a (call $request (call $fields)))
+        (i32.store8 (i32.const 64) (i32.add (i32.const 48) ${set} (i32.const 2048) (i32.const ${text.length}))))`,
+    });
+    expect(agreed(both)).toMatchObject({ outcome: 'ok', body: `${refused}k` });
+  });
+
   test.each(ERROR_CODES)('that fails with $tag ($val) is told so', (error) => {
     const failed = agreed(guest('proxy'), {
       path: '/?url=http://a.test/',

@@ -12,7 +12,7 @@ import { seeded } from './linking-fuzz.ts';
 import { comparable, linkBoth, toComponent } from './linking-harness.ts';
 
 /** What the world of guests has. */
-const INTERFACES = /^wasi:(http\/|io\/|clocks\/|cli\/std|random\/random)/;
+const INTERFACES = /^wasi:(http\/|io\/|clocks\/(monotonic|wall)|cli\/std|random\/random)/;
 const GUESTS = 12;
 const CALLS = 60;
 

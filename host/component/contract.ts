@@ -18,6 +18,7 @@ export const PROVIDED_INTERFACES = [
   'wasi:cli/terminal-stdin',
   'wasi:cli/terminal-stdout',
   'wasi:clocks/monotonic-clock',
+  'wasi:clocks/timezone',
   'wasi:clocks/wall-clock',
   'wasi:filesystem/preopens',
   'wasi:filesystem/types',

@@ -24,7 +24,7 @@ import { renewableModule } from './renewable-module.ts';
  * Raised whenever plans of an older build of Ebb must not be used any more. Core modules are kept with guards in their
  * code, so that every change to those counts, too.
  */
-export const PLAN_FORMAT = 8;
+export const PLAN_FORMAT = 9;
 
 interface PlanBase {
   readonly format: typeof PLAN_FORMAT;
@@ -202,9 +202,10 @@ function withRenewal({ plan, files }: Made): Made | undefined {
   const ownMemories = Object.values(plan.guards).some(({ memories }) => memories.length > 0);
   if (plan.linking !== 'direct' || ownMemories || sizes.some((pages) => pages > KEPT_PAGES_MAX))
     return undefined;
+  const used = plan.steps.flatMap((step) => (step.kind === 'instantiate' ? [plan.modules[step.module]] : []));
   const renewable: PlannedFile[] = [];
   for (const { name, bytes } of files) {
-    const made = renewableModule(bytes);
+    const made = used.includes(name) ? renewableModule(bytes) : bytes;
     if (!made) return undefined;
     renewable.push({ name, bytes: made });
   }

@@ -1,7 +1,8 @@
 /**
  * Makes what the engine does when it makes an instance of a core module callable again: a function is added that sets
- * the module's globals, writes its data and runs its start. An instance whose memories are zero is after a call of it
- * as a new one is, since modules that could change anything else are refused. Nothing is renumbered.
+ * the module's globals and writes its data. An instance whose memories are zero is after a call of it as a new one is,
+ * since modules that could change anything else are refused. So are those with a start: it would run while instances
+ * that come after it still have what is left of their last request, and it could call them. Nothing is renumbered.
  */
 import { encodeU32 } from './binary.ts';
 import { CORE_SECTION } from './core-format.ts';
@@ -46,6 +47,7 @@ class Renewal {
   readonly #memoryCount: number;
   readonly #importedFunctions: number;
   readonly #importedGlobals: number;
+  readonly #importsTable: boolean;
   #entries = 0;
 
   constructor(bytes: Uint8Array) {
@@ -55,17 +57,19 @@ class Renewal {
     this.#memoryCount = imports?.longMemories.length ?? 0;
     this.#importedFunctions = imports?.functions ?? 0;
     this.#importedGlobals = imports?.globals ?? 0;
+    this.#importsTable = (imports?.longTables.length ?? 0) > 0;
   }
 
   run(): Uint8Array<ArrayBuffer> {
     if (this.#section(CORE_SECTION.memory)) throw refuse(0, 'expected no memory of its own, got one');
+    if (this.#section(CORE_SECTION.start)) throw refuse(0, 'expected no start, got one');
+    if (this.#importsTable) throw refuse(0, 'expected no table of another module, got one');
     this.#checkExports();
     this.#checkCode();
     const types = this.#checkTypes();
     this.#body.append([0]);
     this.#setGlobals();
     const data = this.#writeData();
-    this.#callStart();
     this.#body.append([OP.end]);
     const added = new Map<number, Uint8Array>([
       [CORE_SECTION.type, this.#longer(CORE_SECTION.type, [FUNCTION_TYPE, 0, 0])],
@@ -187,11 +191,6 @@ class Renewal {
     this.#body.append([OP.miscPrefix, OP.memoryInit & 0xff, ...encodeU32(index), ...encodeU32(memory)]);
   }
 
-  #callStart(): void {
-    const start = this.#read(CORE_SECTION.start, (cursor) => cursor.u32());
-    if (start !== undefined) this.#body.append([OP.call, ...encodeU32(start)]);
-  }
-
   #count(): void {
     if (++this.#entries > ENTRIES_MAX)
       throw refuse(0, `expected at most ${ENTRIES_MAX} segments and globals`);
@@ -227,7 +226,7 @@ class Renewal {
       while (id !== CORE_SECTION.custom && left[0] && rankOf(left[0][0]) < rankOf(id))
         put(left.shift() as [number, Uint8Array]);
       if (left[0]?.[0] === id) put(left.shift() as [number, Uint8Array]);
-      else if (id !== CORE_SECTION.start) out.copy(this.#bytes, start, end);
+      else out.copy(this.#bytes, start, end);
     }
     for (const section of left) put(section);
     return out.view();

@@ -12,6 +12,10 @@ import { byNews } from './waiting.ts';
 type Scheme = { readonly tag: string; readonly val?: string };
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** RFC 3986, 3.1 */
+const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*$/;
+/** A host at least; RFC 3986, 3.2. What else it has is looked at when the request is sent. */
+const AUTHORITY = /^(?:(?![/?#])[\x21-\x7e])+$/;
 const toMs = (ns: bigint | undefined): number | undefined =>
   ns === undefined ? undefined : Number(ns / 1_000_000n);
 
@@ -72,13 +76,14 @@ export function outgoingRequestClass(context: ExecutionContext) {
       return this.#scheme;
     }
     setScheme(scheme: Scheme | undefined): void {
+      if (scheme?.tag === 'other' && !SCHEME.test(scheme.val ?? '')) throw new ResultError(undefined);
       this.#scheme = scheme;
     }
     authority(): string | undefined {
       return this.#authority;
     }
     setAuthority(authority: string | undefined): void {
-      if (authority !== undefined && /[^\x21-\x7e]|[/?#]/.test(authority)) throw new ResultError(undefined);
+      if (authority !== undefined && !AUTHORITY.test(authority)) throw new ResultError(undefined);
       this.#authority = authority;
     }
     headers(): Fields {

@@ -3,6 +3,7 @@
  * import are listed in component/contract.ts; a test holds the two together.
  */
 import type { HostFunctions } from '../component/link.ts';
+import { wallMs } from '../wall-clock.ts';
 import type { Allowance } from './allowance.ts';
 import type { ExecutionPort, News } from './execution-port.ts';
 import { Fields } from './fields.ts';
@@ -65,9 +66,14 @@ function clocks(context: ExecutionContext): HostFunctions {
       subscribeInstant: (atNs: bigint) => timer(atNs, context.news),
       subscribeDuration: (durationNs: bigint) => timer(nowNs() + durationNs, context.news),
     },
+    // A guest has no place of its own: its time is UTC, whatever the machine's is.
+    'wasi:clocks/timezone': {
+      display: () => ({ utcOffset: 0, name: 'UTC', inDaylightSavingTime: false }),
+      utcOffset: () => 0,
+    },
     'wasi:clocks/wall-clock': {
       now: () => {
-        const ms = performance.timeOrigin + performance.now();
+        const ms = wallMs();
         return { seconds: BigInt(Math.floor(ms / 1_000)), nanoseconds: Math.floor((ms % 1_000) * 1e6) };
       },
       resolution: () => ({ seconds: 0n, nanoseconds: 1_000 }),

@@ -41,6 +41,16 @@ export const U32: Rules = {
   lower: (_side, value) => value as number,
 };
 
+export const S32: Rules = {
+  sizeBytes: 4,
+  align: 4,
+  flat: ['i32'],
+  load: ({ memory }, at) => memory.view.getInt32(at, true),
+  store: ({ memory }, at, value) => memory.view.setInt32(at, value as number, true),
+  lift: (_side, args, from) => (args[from] as number) | 0,
+  lower: (_side, value) => value as number,
+};
+
 export const U64: Rules = {
   sizeBytes: 8,
   align: 8,

@@ -1,7 +1,7 @@
 /** Finds for each WIT type how the canonical ABI handles it. */
 import { type AbiCase, enumOf, optionOf, variantOf } from './abi-choice.ts';
 import { listOf, recordOf, tupleOf } from './abi-compound.ts';
-import { BOOL, BYTES, handleOf, STRING, U8, U16, U32, U64 } from './abi-plain.ts';
+import { BOOL, BYTES, handleOf, S32, STRING, U8, U16, U32, U64 } from './abi-plain.ts';
 import { type AbiType, camelCase, complete, type Rules } from './abi-rules.ts';
 import type { WitMember, WitType } from './signature.ts';
 
@@ -23,7 +23,7 @@ const abiCase = ({ name, type }: WitMember<WitType | undefined>): AbiCase => ({
 });
 
 /** What WIT has, and no interface of the host. */
-type Unused = 's8' | 's16' | 's32' | 's64' | 'f32' | 'f64' | 'char' | 'flags';
+type Unused = 's8' | 's16' | 's64' | 'f32' | 'f64' | 'char' | 'flags';
 
 function rulesOf(wit: WitType): Rules {
   switch (wit.kind) {
@@ -35,6 +35,8 @@ function rulesOf(wit: WitType): Rules {
       return U16;
     case 'u32':
       return U32;
+    case 's32':
+      return S32;
     case 'u64':
       return U64;
     case 'string':
