@@ -1,5 +1,6 @@
 /** Linear memories that are used again: rewritten modules, the pool, and that nothing of one guest reaches the next. */
 import { parse } from '@bytecodealliance/jco-transpile/wasm-tools';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { importMemory, MEMORY_IMPORT } from '../host/component/import-memory.ts';
 import { MemoryPool } from '../host/component/memory-pool.ts';
@@ -66,6 +67,28 @@ describe('a pool of memories', () => {
     pool.give(memory, type);
     expect(pool.take(type)).toBe(memory);
     expect(new Uint8Array(memory.buffer).every((byte) => byte === 0)).toBe(true);
+  });
+
+  test('finds every byte that was written, in memories of any size', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 24 }),
+        fc.array(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), { maxLength: 8 }),
+        (pages, places) => {
+          const pool = new MemoryPool();
+          const sized = { pagesInitial: pages, pagesMax: 24 };
+          const memory = pool.take(sized);
+          const bytes = Buffer.from(memory.buffer);
+          const edges = [0, 16_383, 16_384, bytes.length - 1];
+          for (const at of [...edges, ...places.map((place) => Math.floor(place * bytes.length))])
+            bytes[at] = 1;
+          pool.give(memory, sized);
+          expect(pool.take(sized)).toBe(memory);
+          expect(bytes.equals(Buffer.alloc(bytes.length))).toBe(true);
+        },
+      ),
+      { numRuns: 50 },
+    );
   });
 
   test('never gives one memory to two', () => {

@@ -1,4 +1,5 @@
 /** The linear memories that the instances of one execution have: some from a pool, some made for it alone. */
+import { clearMemory } from './clear-memory.ts';
 import { KEPT_PAGES_MAX, type MemoryType } from './import-memory.ts';
 import { PAGE_BYTES } from './instrument/growth-guards.ts';
 import type { MemoryPool } from './memory-pool.ts';
@@ -77,7 +78,7 @@ export class InstanceMemories {
     if (!this.#canClear(bytesUsed)) return undefined;
     let bytes = 0;
     for (const { memory } of this.#pooled) {
-      new Uint8Array(memory.buffer).fill(0);
+      clearMemory(memory);
       bytes += memory.buffer.byteLength;
     }
     return bytes;

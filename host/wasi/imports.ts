@@ -2,7 +2,6 @@
  * Everything that a guest can import, put together for one execution. Interfaces whose name a component may
  * import are listed in component/contract.ts; a test holds the two together.
  */
-import { randomFillSync } from 'node:crypto';
 import type { HostFunctions } from '../component/link.ts';
 import { wallMs } from '../wall-clock.ts';
 import type { Allowance } from './allowance.ts';
@@ -22,6 +21,7 @@ import { InputStream, IoError, Pollable } from './io.ts';
 import type { Outflow } from './outflow.ts';
 import { OutgoingBody } from './outgoing-body.ts';
 import { alwaysOpen, type ByteSink, OutputStream } from './output-stream.ts';
+import { RANDOM } from './random.ts';
 import { ResultError } from './result-error.ts';
 import { SOCKETS } from './sockets.ts';
 import { standing } from './standing.ts';
@@ -80,24 +80,6 @@ function clocks(context: ExecutionContext): HostFunctions {
     },
   };
 }
-
-/** The most random bytes that one call may ask for; more would be memory that no limit counts. */
-const RANDOM_BYTES_MAX = 16n * 1_048_576n;
-
-function randomBytes(lengthBytes: bigint): Uint8Array {
-  if (lengthBytes > RANDOM_BYTES_MAX) {
-    throw new RangeError(`random: expected at most ${RANDOM_BYTES_MAX} bytes, got ${lengthBytes}`);
-  }
-  return randomFillSync(new Uint8Array(Number(lengthBytes)));
-}
-
-const randomU64 = (): bigint => new DataView(randomBytes(8n).buffer).getBigUint64(0);
-
-const RANDOM: HostFunctions = {
-  'wasi:random/random': { getRandomBytes: randomBytes, getRandomU64: randomU64 },
-  'wasi:random/insecure': { getInsecureRandomBytes: randomBytes, getInsecureRandomU64: randomU64 },
-  'wasi:random/insecure-seed': { insecureSeed: () => [randomU64(), randomU64()] },
-};
 
 class TerminalInput {}
 class TerminalOutput {}
