@@ -36,10 +36,28 @@ function targetOf(url: string): Target {
   return { name: decoded(name), pathWithQuery: rest.startsWith('/') ? rest : `/${rest}`, authority };
 }
 
-/** HTTP/1.1 asks for it (RFC 9112, 3.2); Node's own refusal would have no body. */
-function checkHostHeader(incoming: IncomingMessage): void {
-  if (incoming.headers.host !== undefined || incoming.httpVersion === '1.0') return;
-  throw new CodedError('request-invalid', 'expected a Host header, got none');
+/** What a host and a port are made of; RFC 3986, 3.2, without user info, which has no place in HTTP. */
+const AUTHORITY = /^(?:(?![/?#@\\])[\x21-\x7e])*$/;
+
+/** HTTP/1.1 asks for one (RFC 9112, 3.2); Node's own refusal would have no body, and of two it takes the first. */
+function checkHostHeader({ headers: { host }, rawHeaders, httpVersion }: IncomingMessage): void {
+  if (host === undefined) {
+    if (httpVersion === '1.0') return;
+    throw new CodedError('request-invalid', 'expected a Host header, got none');
+  }
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') count++;
+  }
+  if (count > 1) throw new CodedError('request-invalid', `expected one Host header, got ${count}`);
+}
+
+/** Of the target where that has one, else of the Host header; empty where there is neither. */
+function authorityOf({ authority }: Target, { headers: { host = '' } }: IncomingMessage): string {
+  const text = authority ?? host;
+  if (AUTHORITY.test(text)) return text;
+  throw new CodedError('request-invalid', `expected a host and perhaps a port, got ${text}`);
 }
 
 function sendError(outgoing: ServerResponse, thrown: unknown, onInternal: (error: unknown) => void): void {
@@ -71,7 +89,9 @@ export function publicApp(host: PublicHost): RequestListener {
   const run = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     host.checkNotDraining();
     checkHostHeader(incoming);
-    const { name, pathWithQuery, authority } = targetOf(incoming.url ?? '');
+    const target = targetOf(incoming.url ?? '');
+    const { name, pathWithQuery } = target;
+    const authority = authorityOf(target, incoming);
     host.registry.get(name);
     const { requestBytesMax } = host.settings.limits(name);
     const level = host.nestedCalls.levelOf(incoming.socket);
@@ -79,7 +99,7 @@ export function publicApp(host: PublicHost): RequestListener {
       method: incoming.method ?? 'GET',
       pathWithQuery,
       scheme: 'http',
-      authority: authority ?? incoming.headers.host ?? '',
+      authority,
       headers: incoming.rawHeaders,
     };
     const exchange = new PublicExchange(incoming, outgoing, { request, requestBytesMax, nextId });

@@ -261,6 +261,25 @@ describe('headers', () => {
     const served = await exchange(host.publicUrl, 'GET /f/hello HTTP/1.0\r\n\r\n');
     expect(served).toMatch(/^HTTP\/1\.1 200 .*Hello from Ebb\n$/s);
   });
+
+  test.each([
+    ['two hosts', 'GET /f/hello HTTP/1.1\r\nHost: a\r\nhost: a\r\n', 'one Host header, got 2'],
+    ['a host that is none', 'GET /f/hello HTTP/1.1\r\nHost: a/b\r\n', 'a host and perhaps a port, got a/b'],
+    [
+      'user info in its target',
+      'GET http://me@a/f/hello HTTP/1.1\r\nHost: a\r\n',
+      'a host and perhaps a port, got me@a',
+    ],
+  ])('with %s are refused', async (_what, head, expected) => {
+    const refused = await exchange(host.publicUrl, `${head}Connection: close\r\n\r\n`);
+    expect(refused).toMatch(/^HTTP\/1\.1 400 /);
+    expect(refused).toContain(`expected ${expected}`);
+  });
+
+  test.each(['', '[::1]:7070', 'a.example.:80', 'ex%41mple'])('may say the host "%s"', async (name) => {
+    const sent = `GET /f/hello HTTP/1.1\r\nHost: ${name}\r\nConnection: close\r\n\r\n`;
+    expect(await exchange(host.publicUrl, sent)).toMatch(/^HTTP\/1\.1 200 /);
+  });
 });
 
 describe('a connection', () => {

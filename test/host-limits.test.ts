@@ -5,6 +5,8 @@ import { limitMemory } from '../host/component/limit-memory.ts';
 import { example as guest } from './host-guests.ts';
 import { closeAll, errorOf, signalled, TestHost, upstream } from './host-kit.ts';
 import { fromText, type GuestExports } from './instrument-kit.ts';
+import { toComponent } from './linking-harness.ts';
+import { guestText } from './linking-wat.ts';
 import { MEMORY_BYTES, MEMORY_MB, openPool, orderOf, withoutChecks } from './pool-kit.ts';
 
 afterEach(closeAll);
@@ -40,6 +42,17 @@ describe('a guest that does not return', () => {
     });
     const [record] = await host.executions();
     expect(record?.cpuUs).toBeGreaterThanOrEqual(200_000);
+  });
+
+  it('does so too where the engine cannot ask it, in a row of long instructions', async () => {
+    const host = await TestHost.start({ workers: 1, cpuLimitMs: 200, timeLimitMs: 600_000 });
+    const act = `(drop (memory.grow (i32.const 1600)))
+      (loop $again (memory.fill (i32.const 65536) (i32.const 1) (i32.const 104857600)) (br $again))`;
+    await host.deploy('fill', await toComponent(guestText({ act })));
+    const answer = await host.call('/f/fill');
+    expect(errorOf(answer).message).toBe('the guest used more processor time than its limit of 200 ms');
+    // Its memory is told, so its thread lives on.
+    expect((await host.executions())[0]?.memoryBytesPeak).toBe(1_601 * 65_536);
   });
 
   it('ends in its thread too while it waits for others', async () => {

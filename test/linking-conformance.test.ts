@@ -248,6 +248,15 @@ describe('a guest ends the same in both ways when it', () => {
   });
 });
 
+test('a request has the authority that came with it, or none', async () => {
+  const both = await linkText({
+    act: `(call $authority (local.get $req) (i32.const 128))
+      (i32.store8 (i32.const 64) (i32.add (i32.const 48) (i32.load8_u (i32.const 128))))`,
+  });
+  expect(agreed(both, { authority: '[::1]:80' }).body).toBe('1k');
+  expect(agreed(both, { authority: '' }).body).toBe('0k');
+});
+
 test('realloc may call the host, as it does where it runs the constructors of a C library', async () => {
   const both = await linkText({
     act: '(call $path (local.get $req) (i32.const 512))',

@@ -37,6 +37,7 @@ export interface Observed {
 export interface Ask {
   readonly method?: string;
   readonly path?: string;
+  readonly authority?: string;
   readonly headers?: readonly (readonly [string, string])[];
   readonly body?: string | Uint8Array;
   readonly upstream?: (request: OutboundHead) => OutboundAnswer;
@@ -93,12 +94,17 @@ export async function linkBoth(component: Uint8Array): Promise<Readonly<Record<L
   return { direct, generated: await link(component, 'generated') };
 }
 
-export function requestHead({ method = 'GET', path = '/', headers = [] }: Ask): RequestHead {
+export function requestHead({
+  method = 'GET',
+  path = '/',
+  authority = 'host.test',
+  headers = [],
+}: Ask): RequestHead {
   return {
     method,
     pathWithQuery: path,
     scheme: 'http',
-    authority: 'host.test',
+    authority,
     headers: headers.flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')]),
   };
 }

@@ -45,6 +45,34 @@ describe('a response', () => {
     expect([view.readBigUInt64LE(8), view.readBigUInt64LE(24)]).toEqual([0n, 32n]);
   });
 
+  test('that is flushed to its end takes more by then, or is closed', async () => {
+    const act = answering(`(call $put (local.get $e) (i32.const 64) (i32.const 2) (i32.const 48))
+      (call $flushAll (local.get $e) (i32.const 256))
+      (call $checkWrite (local.get $e) (i32.const 272))
+      (call $put (local.get $e) (i32.const 256) (i32.const 32) (i32.const 48))
+      (call $flushAll (local.get $e) (i32.const 256))
+      (if (i32.and (i32.eq (i32.load8_u (i32.const 256)) (i32.const 1)) (i32.eq (i32.load8_u (i32.const 260)) (i32.const 1)))
+        (then (call $exit (i32.const 0))))`);
+    const { observed, port } = await everyWay({ act }, () => {
+      const sink = new FakeSink(2);
+      return {
+        sink,
+        events: [
+          () => undefined,
+          () => {
+            sink.budgetBytes = 32;
+          },
+          () => {
+            sink.isClosed = true;
+          },
+        ],
+      };
+    });
+    expect(observed.outcome).toBe('exit');
+    const view = Buffer.from(bytes(port.sink.pieces[1]));
+    expect([view[0], view.readBigUInt64LE(24)]).toEqual([0, 32n]);
+  });
+
   test('permits at most a mebibyte at once, also while it has nowhere to go', async () => {
     const before = '(call $checkWrite (local.get $e) (i32.const 256))';
     const act = answering(

@@ -57,6 +57,7 @@ const IMPORTS = {
   say: [STREAMS, '[method]output-stream.blocking-write-and-flush', '(param i32 i32 i32 i32)'],
   put: [STREAMS, '[method]output-stream.write', '(param i32 i32 i32 i32)'],
   flush: [STREAMS, '[method]output-stream.flush', '(param i32 i32)'],
+  flushAll: [STREAMS, '[method]output-stream.blocking-flush', '(param i32 i32)'],
   outputReady: [STREAMS, '[method]output-stream.subscribe', '(param i32) (result i32)'],
   pass: [STREAMS, '[method]output-stream.blocking-splice', '(param i32 i32 i64 i32)'],
   checkWrite: [STREAMS, '[method]output-stream.check-write', '(param i32 i32)'],

@@ -54,6 +54,8 @@ export const USED = {
   memoryBytesPeak: 4,
   /** When a worker took it, in milliseconds since the Unix epoch; 0 before. */
   startedAtMs: 5,
+  /** When the present slice began, by `performance.now()`, which is one clock for all threads; later by what it waited. */
+  sliceAtMs: 6,
 } as const;
 const USED_NUMBERS = 8;
 const NUMBERS_BYTES = SLOT_WORDS * 4 + USED_NUMBERS * 8;

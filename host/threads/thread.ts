@@ -26,6 +26,11 @@ export interface ThreadLoad {
   blocked: number;
 }
 
+/** How long a thread has to say what it has used: many times what it takes one that is only kept from its processor. */
+const ANSWER_MS = 50;
+const soon = (): Promise<undefined> =>
+  new Promise((resolve) => setTimeout(() => resolve(undefined), ANSWER_MS).unref());
+
 export class GuestThread {
   /** Executions that were given to it and have not ended, oldest first. */
   readonly executions = new Roster<Execution>();
@@ -171,14 +176,19 @@ export class GuestThread {
     this.ring();
   }
 
-  /** Processor time that one of its executions has used by now, in microseconds. */
+  /**
+   * Processor time that one of its executions has used by now, in microseconds. A thread that cannot even be asked, as
+   * the engine cannot in a row of long instructions, is taken to have computed ever since it was given its turn.
+   */
   async cpuUsOf({ slot }: Execution): Promise<number> {
     const { used } = slot;
     const sliceUs = used[USED.sliceCpuUs] as number;
     const beforeUs = used[USED.cpuUs] as number;
     if (!this.#cells.isIn(slot.index) || sliceUs < 0) return beforeUs;
-    const { user, system } = await this.#worker.cpuUsage();
-    return beforeUs + Math.max(0, user + system - sliceUs);
+    const asked = await Promise.race([this.#worker.cpuUsage(), soon()]);
+    if (asked) return beforeUs + Math.max(0, asked.user + asked.system - sliceUs);
+    if (!this.#cells.isIn(slot.index) || slot.state !== SLOT_STATE.running) return beforeUs;
+    return beforeUs + (performance.now() - (used[USED.sliceAtMs] as number)) * 1_000;
   }
 
   /** What is left of the fuel of one of its executions by now. */

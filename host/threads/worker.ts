@@ -107,6 +107,7 @@ class GuestThread {
     if (this.#turn) this.#endTurn(this.#turn);
     this.#turn = port;
     const { slot } = port;
+    slot.used[USED.sliceAtMs] = performance.now();
     slot.used[USED.sliceCpuUs] = cpuNowUs();
     this.#cells.enter(slot.index, slot.room, () => slot.stopReason);
   }
@@ -245,7 +246,8 @@ class GuestThread {
   /** Blocks the whole thread. */
   #wait(port: SharedPort, timeoutMs: number): void {
     const { slot } = port;
-    const untilMs = performance.now() + timeoutMs;
+    const sinceMs = performance.now();
+    const untilMs = sinceMs + timeoutMs;
     slot.become(SLOT_STATE.blocked);
     port.beginWait();
     this.#announce(slot);
@@ -256,6 +258,7 @@ class GuestThread {
       if (port.receive() > 0 || leftMs <= 0) break;
       this.#bell.sleep(seen, leftMs);
     }
+    slot.used[USED.sliceAtMs] = (slot.used[USED.sliceAtMs] as number) + performance.now() - sinceMs;
     slot.become(SLOT_STATE.running);
   }
 

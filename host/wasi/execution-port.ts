@@ -15,6 +15,7 @@ export interface RequestHead {
   readonly method: string;
   readonly pathWithQuery: string;
   readonly scheme: 'http' | 'https';
+  /** Empty where there is none. */
   readonly authority: string;
   readonly headers: WireHeaders;
 }

@@ -44,8 +44,9 @@ export class IncomingRequest {
     return { tag: this.#head.scheme === 'https' ? 'HTTPS' : 'HTTP' };
   }
 
-  authority(): string {
-    return this.#head.authority;
+  /** None where the client gave none, as HTTP/1.0 may. */
+  authority(): string | undefined {
+    return this.#head.authority || undefined;
   }
 
   headers(): Fields {

@@ -71,9 +71,12 @@ export class OutputStream {
     this.#target.flush();
   }
 
-  /** What was flushed is on its way, and nothing more is known of it: the same as the form that does not block. */
-  blockingFlush(): void {
+  /** What was flushed is on its way, and nothing more is known of it; but the stream has to take more by then. */
+  blockingFlush(): void | Promise<void> {
     this.flush();
+    return whenReady(this.#news, this.#readiness, () => {
+      if (this.#target.isClosed) throw streamClosed();
+    });
   }
 
   writeZeroes(lengthBytes: bigint): void {

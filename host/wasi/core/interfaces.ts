@@ -72,6 +72,7 @@ export const BLOCKING_FUNCTIONS: ReadonlySet<string> = new Set([
   '[method]input-stream.blocking-read',
   '[method]input-stream.blocking-skip',
   '[method]output-stream.blocking-write-and-flush',
+  '[method]output-stream.blocking-flush',
   '[method]output-stream.blocking-write-zeroes-and-flush',
   '[method]output-stream.blocking-splice',
 ]);
