@@ -182,6 +182,7 @@ export class OutgoingBody {
 
   static finish(body: OutgoingBody, trailers: Fields | undefined): void {
     const fault = body.#outlet.finish(trailers ? trailersToWire(trailers) : []);
+    trailers?.[Symbol.dispose]();
     if (fault) throw new ResultError(fault);
   }
 
