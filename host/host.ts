@@ -175,9 +175,10 @@ export class Host {
     });
   }
 
-  /** What a rehearsal needs of the host: its threads. */
+  /** What a rehearsal needs of the host. */
   get stage(): Stage {
     return {
+      read: () => this.#readSmallest(),
       plan: (bytes) =>
         this.#planner.plan({ bytes, memoryBytesMax: toBytes(this.config.memoryMb), countsFuel: false }),
       run: (component, order) => this.#pool.rehearse(component, order),
@@ -199,6 +200,14 @@ export class Host {
     await this.#pool.close();
     this.ledger.close();
     this.#database.close();
+  }
+
+  /** The files of the smallest function that there is. */
+  async #readSmallest(): Promise<void> {
+    const [first, ...others] = this.registry.list();
+    if (!first) return;
+    const { name, version } = others.reduce((least, each) => (each.size < least.size ? each : least), first);
+    await this.#store.hasPlan({ version, countsFuel: this.settings.limits(name).fuelMax > 0 });
   }
 
   async #deployPlan(

@@ -4,12 +4,12 @@
  */
 import { readFile } from 'node:fs/promises';
 import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco-transpile/wasm-tools';
-import type { LoadedPlan } from '../host/component/artifact-store.ts';
 import { LimitCells } from '../host/component/limit-cells.ts';
 import { type GuestInstance, type LinkedComponent, linkComponent } from '../host/component/link.ts';
 import { MemoryPool } from '../host/component/memory-pool.ts';
 import { compileModules } from '../host/component/module-cache.ts';
 import { type LinkPlan, makePlan, type PlanChoice } from '../host/component/plan.ts';
+import type { LoadedPlan } from '../host/component/plan-file.ts';
 import { type Answered, Execution } from '../host/wasi/execution.ts';
 import type { OutboundAnswer, OutboundHead, RequestHead } from '../host/wasi/execution-port.ts';
 import { GuestExit } from '../host/wasi/imports.ts';

@@ -2,21 +2,12 @@
  * Components and their link plans on disk, by content hash. A component is kept for as long as a function uses
  * it; a plan is a cache and is made again when it is missing, damaged or of another format.
  */
-import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { CodedError } from '../../metering/errors.ts';
 import { type LinkPlan, PLAN_FORMAT, versionOf } from './plan.ts';
+import { type LoadedPlan, readPlanFile, writePlanFile } from './plan-file.ts';
 import type { Planned, Planner, PlanQuestion } from './planner.ts';
-
-/** A plan with the content of its files. */
-export interface LoadedPlan {
-  readonly plan: LinkPlan;
-  /** The generated linking code; empty for a plan that needs none. */
-  readonly script: string;
-  readonly modules: readonly { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> }[];
-}
 
 /** What is planned: which component, and whether its code is to count fuel. Each has a plan of its own. */
 export interface Variant {
@@ -25,27 +16,6 @@ export interface Variant {
 }
 
 const FUEL_SUFFIX = '.fuel';
-
-/** A plan on disk: with the hashes of its files, and under a hash of its own. */
-interface SealedPlan {
-  readonly plan: LinkPlan;
-  readonly hashes: Readonly<Record<string, string>>;
-}
-
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-
-/** Hashing this much takes about a millisecond. */
-const SLICE_BYTES = 1_048_576;
-
-/** The same of a file, with room for other work in between: 10 MB at once would hold up every request. */
-async function fileHash(bytes: Uint8Array): Promise<string> {
-  const hash = createHash('sha256');
-  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
-    if (at > 0) await setImmediate();
-    hash.update(bytes.subarray(at, at + SLICE_BYTES));
-  }
-  return hash.digest('hex');
-}
 
 /** On the disk itself when it returns, its name included. */
 async function writeDurably(folder: string, name: string, bytes: Uint8Array): Promise<void> {
@@ -80,7 +50,7 @@ export class ArtifactStore {
     this.#memoryBytesMax = memoryBytesMax;
   }
 
-  /** Removes what no function uses: left by a host that was ended in the middle of a change. */
+  /** Removes what no function uses: left by a host that was ended in the middle of a change, or by an older build. */
   static async open(
     dataDir: string,
     planner: Planner,
@@ -93,9 +63,11 @@ export class ArtifactStore {
       [store.#plans, [FUEL_SUFFIX, '']],
     ] as const) {
       await mkdir(folder, { recursive: true });
-      for (const name of await readdir(folder)) {
+      for (const entry of await readdir(folder, { withFileTypes: true })) {
+        const { name } = entry;
         const suffix = suffixes.find((each) => name.endsWith(each));
-        if (suffix === undefined || !isUsed(name.slice(0, name.length - suffix.length)))
+        const isOurs = entry.isFile() && suffix !== undefined;
+        if (!isOurs || !isUsed(name.slice(0, name.length - suffix.length)))
           await rm(join(folder, name), { recursive: true, force: true });
       }
     }
@@ -116,6 +88,16 @@ export class ArtifactStore {
   /** Whether a component is on disk as it was deployed. */
   async isIntact(version: string): Promise<boolean> {
     return (await this.#readArtifact(version)) !== undefined;
+  }
+
+  /** Whether a plan is on disk as it was written. */
+  async hasPlan(variant: Variant): Promise<boolean> {
+    try {
+      await this.#readPlan(variant);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /**
@@ -141,11 +123,10 @@ export class ArtifactStore {
   /** Forgets a component that no function uses. */
   async remove(version: string): Promise<void> {
     await rm(join(this.#artifacts, `${version}.wasm`), { force: true });
-    for (const countsFuel of [false, true])
-      await rm(this.#folderOf({ version, countsFuel }), { recursive: true, force: true });
+    for (const countsFuel of [false, true]) await rm(this.#pathOf({ version, countsFuel }), { force: true });
   }
 
-  #folderOf({ version, countsFuel }: Variant): string {
+  #pathOf({ version, countsFuel }: Variant): string {
     return join(this.#plans, countsFuel ? version + FUEL_SUFFIX : version);
   }
 
@@ -154,43 +135,20 @@ export class ArtifactStore {
     return bytes && versionOf(bytes) === version ? new Uint8Array(bytes) : undefined;
   }
 
-  /** Throws whenever anything is not as it was written: code that runs guests is not taken on trust. */
+  /** Throws where it is damaged, or of another build. */
   async #readPlan(variant: Variant): Promise<LoadedPlan> {
-    const folder = this.#folderOf(variant);
-    const text = await readFile(join(folder, 'plan.json'), 'utf8');
-    const sealEnd = text.indexOf('\n');
-    const sealed = text.slice(sealEnd + 1);
-    if (text.slice(0, sealEnd) !== sha256(sealed)) throw new Error('a damaged plan');
-    const { plan, hashes } = JSON.parse(sealed) as SealedPlan;
-    if (plan.format !== PLAN_FORMAT || plan.version !== variant.version)
-      throw new Error('a plan of another build');
-    const read = async (name: string): Promise<Uint8Array<ArrayBuffer>> => {
-      const bytes = await readFile(join(folder, name));
-      if ((await fileHash(bytes)) !== hashes[name]) throw new Error(`a damaged file ${name}`);
-      return bytes;
-    };
-    // All at once in one promise: a second one that failed unseen would end the process.
-    const scripts = plan.linking === 'generated' ? [plan.script] : [];
-    const files = await Promise.all([...plan.modules, ...scripts].map(read));
-    return {
-      plan,
-      script: Buffer.from(files[plan.modules.length] ?? []).toString('utf8'),
-      modules: plan.modules.map((name, index) => ({ name, bytes: files[index] as Uint8Array<ArrayBuffer> })),
-    };
+    const loaded = await readPlanFile(this.#pathOf(variant));
+    const { format, version } = loaded.plan;
+    if (format !== PLAN_FORMAT || version !== variant.version) throw new Error('a plan of another build');
+    return loaded;
   }
 
-  /** The whole folder appears at once, so a reader never meets half a plan. */
-  async #writePlan({ plan, files }: Planned, countsFuel: boolean): Promise<void> {
-    const folder = this.#folderOf({ version: plan.version, countsFuel });
-    const temporary = `${folder}.${this.#unique++}`;
-    await rm(temporary, { recursive: true, force: true });
-    await mkdir(temporary);
-    for (const file of files) await writeFile(join(temporary, file.name), file.bytes);
-    const hashed = files.map(async ({ name, bytes }) => [name, await fileHash(bytes)] as const);
-    const hashes = Object.fromEntries(await Promise.all(hashed));
-    const sealed = JSON.stringify({ plan, hashes } satisfies SealedPlan);
-    await writeFile(join(temporary, 'plan.json'), `${sha256(sealed)}\n${sealed}`);
-    await rm(folder, { recursive: true, force: true });
-    await rename(temporary, folder);
+  /** The whole file appears at once, so a reader never meets half a plan. */
+  async #writePlan(planned: Planned, countsFuel: boolean): Promise<void> {
+    const path = this.#pathOf({ version: planned.plan.version, countsFuel });
+    const temporary = `${path}.${this.#unique++}`;
+    await rm(temporary, { force: true });
+    await writePlanFile(temporary, planned);
+    await rename(temporary, path);
   }
 }

@@ -3,11 +3,12 @@
  * happens once however many requests wait for it.
  */
 import { CodedError } from '../../metering/errors.ts';
-import type { ArtifactStore, LoadedPlan, Variant } from './artifact-store.ts';
+import type { ArtifactStore, Variant } from './artifact-store.ts';
 import type { MemoryType } from './import-memory.ts';
 import { limitMemory } from './limit-memory.ts';
 import type { LinkInput } from './link.ts';
 import { checkStartSizes, pagesIn } from './memory-budget.ts';
+import type { LoadedPlan } from './plan-file.ts';
 
 /** What a worker needs to make instances of one component. */
 export interface CompiledComponent extends LinkInput {

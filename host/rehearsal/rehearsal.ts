@@ -58,7 +58,8 @@ export class Rehearsal {
       await ask(`PUT /v1/functions/${GUEST_NAME}`, guest);
     });
     const { stage, patience } = this.#parts;
-    const { host, close } = standIn(await stage.plan(guest), stage.run, (error) => debug('%O', error));
+    const [planned] = await Promise.all([stage.plan(guest), stage.read()]);
+    const { host, close } = standIn(planned, stage.run, (error) => debug('%O', error));
     const listener = new Listener(publicApp(host), patience);
     try {
       await this.#converse(

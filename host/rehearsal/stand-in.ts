@@ -16,8 +16,10 @@ import { SettingsStore } from '../settings-store.ts';
 import type { RunResult } from '../threads/run-events.ts';
 import type { RunOrder } from '../threads/run-order.ts';
 
-/** The threads of a host. */
+/** Of a host: its threads, and the way to what it has on disk. */
 export interface Stage {
+  /** Reads what one function of the host's has on disk, where there is any. */
+  readonly read: () => Promise<void>;
   readonly plan: (component: Uint8Array) => Promise<Planned>;
   /** Runs it on every thread that has nothing else to do. */
   readonly run: (component: CompiledComponent, order: RunOrder) => Promise<RunResult>;

@@ -12,7 +12,7 @@ import { Executions, type Place } from './executions.ts';
 import { LimitWatch, WATCH_MS } from './limit-watch.ts';
 import { Placement } from './placement.ts';
 import { letIn } from './pool-admission.ts';
-import type { RunResult } from './run-events.ts';
+import { type RunResult, UNHEARD } from './run-events.ts';
 import type { RunOrder } from './run-order.ts';
 import { SharedArea } from './shared-area.ts';
 import { SlotStock } from './slot-stock.ts';
@@ -33,6 +33,14 @@ export interface PoolSettings {
   readonly isKept: (key: string) => boolean;
   /** Whether instances of this lease may still be asked for. */
   readonly isCurrent: (functionName: string, lease: number) => boolean;
+}
+
+/** How the end of a request that waits for a thread is told. */
+interface Queued {
+  readonly resolve: (result: RunResult) => void;
+  readonly reject: (error: CodedError) => void;
+  /** Told when a thread has it. */
+  readonly onThread?: (thread: GuestThread) => void;
 }
 
 const stopping = (): CodedError => new CodedError('host-draining', 'the host is stopping');
@@ -79,42 +87,8 @@ export class WorkerPool {
     return new Promise((resolve, reject) => {
       this.#check(order);
       const inline = this.#runInline(component, order);
-      if (inline) {
-        resolve(inline);
-        return;
-      }
-      this.#letIn(order);
-      const { functionName, lease, level, limits, signal } = order;
-      let withdraw = () => this.#waiting.refuse(waiting, clientGone());
-      const onAbort = () => withdraw();
-      const settled = () => signal?.removeEventListener('abort', onAbort);
-      const waiting: Waiting<GuestThread> = {
-        functionName,
-        lease,
-        level,
-        isExclusive: component.plan.linking === 'generated' || component.plan.deadlines !== 'checks',
-        concurrency: limits.concurrency,
-        queueTimeoutMs: limits.queueTimeoutMs,
-        enqueuedMs: performance.now(),
-        start: (thread) => {
-          const execution = this.#begin(component, order, waiting, thread, (result) => {
-            settled();
-            const { outcome, error } = result;
-            if (outcome === 'rejected' && error) reject(new CodedError(error.code, error.message));
-            else resolve(result);
-          });
-          withdraw = () => this.#withdraw(execution);
-        },
-        refuse: (error) => {
-          settled();
-          reject(error);
-        },
-      };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#waiting.add(waiting);
-      this.#placement.arrived(waiting, waiting.enqueuedMs);
-      this.#dispatch();
-      this.#keepTime();
+      if (inline) resolve(inline);
+      else this.#queue(component, order, { resolve, reject });
     });
   }
 
@@ -144,6 +118,7 @@ export class WorkerPool {
     try {
       const result = await rehearsal.ended;
       if (this.#settings.inlineUs > 0) this.#inline.rehearse(component, order);
+      await this.#rehearseQueue(component, order);
       return result;
     } finally {
       this.#rehearsal = undefined;
@@ -182,6 +157,62 @@ export class WorkerPool {
     }
     await this.#inline.close();
     await closed;
+  }
+
+  /** Goes the way that all requests go to a thread, where there is a free one; others are let in as before. */
+  async #rehearseQueue(component: CompiledComponent, order: RunOrder): Promise<void> {
+    const gone = new AbortController();
+    let taken: GuestThread | undefined;
+    const onThread = (thread: GuestThread) => {
+      taken = thread;
+      thread.isRehearsing = true;
+    };
+    const unheard = { ...order, events: UNHEARD, signal: gone.signal };
+    const ended = new Promise<RunResult>((resolve, reject) =>
+      this.#queue(component, unheard, { resolve, reject, onThread }),
+    );
+    if (!taken) gone.abort();
+    await ended.catch(() => undefined);
+    if (!taken) return;
+    taken.isRehearsing = false;
+    this.#takeUp(taken);
+  }
+
+  /** Lets a request wait for a thread, which it may get at once. @throws CodedError `queue-full` */
+  #queue(component: CompiledComponent, order: RunOrder, { resolve, reject, onThread }: Queued): void {
+    this.#letIn(order);
+    const { functionName, lease, level, limits, signal } = order;
+    let withdraw = () => this.#waiting.refuse(waiting, clientGone());
+    const onAbort = () => withdraw();
+    const settled = () => signal?.removeEventListener('abort', onAbort);
+    const waiting: Waiting<GuestThread> = {
+      functionName,
+      lease,
+      level,
+      isExclusive: component.plan.linking === 'generated' || component.plan.deadlines !== 'checks',
+      concurrency: limits.concurrency,
+      queueTimeoutMs: limits.queueTimeoutMs,
+      enqueuedMs: performance.now(),
+      start: (thread) => {
+        const execution = this.#begin(component, order, waiting, thread, (result) => {
+          settled();
+          const { outcome, error } = result;
+          if (outcome === 'rejected' && error) reject(new CodedError(error.code, error.message));
+          else resolve(result);
+        });
+        withdraw = () => this.#withdraw(execution);
+        onThread?.(thread);
+      },
+      refuse: (error) => {
+        settled();
+        reject(error);
+      },
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#waiting.add(waiting);
+    this.#placement.arrived(waiting, waiting.enqueuedMs);
+    this.#dispatch();
+    this.#keepTime();
   }
 
   #check({ level, signal }: RunOrder): void {
