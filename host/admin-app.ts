@@ -17,8 +17,8 @@ import { toBytes } from './config.ts';
 import { errorAnswer } from './error-response.ts';
 import { checkSettings } from './function-settings.ts';
 import type { Host } from './host.ts';
-import type { LedgerFilter } from './ledger.ts';
-import { billedQuantities, usageByFunction } from './ledger-totals.ts';
+import type { LedgerFilter } from './ledger/ledger.ts';
+import { billedQuantities, usageByFunction } from './ledger/ledger-totals.ts';
 import type { DeployedFunction } from './registry.ts';
 import { discardRest, readBody } from './request-body.ts';
 

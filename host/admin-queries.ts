@@ -1,6 +1,6 @@
 /** Reads and checks the query parameters of the admin listener. */
 import { CodedError } from '../metering/errors.ts';
-import type { LedgerFilter } from './ledger.ts';
+import type { LedgerFilter } from './ledger/ledger.ts';
 
 type Query = Readonly<Record<string, string>>;
 

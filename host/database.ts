@@ -1,69 +1,28 @@
-/** Opens the host's SQLite database: one process at a time, write-ahead log, schema by version. */
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+/** Opens SQLite databases: write-ahead log, schema by version. The only door to better-sqlite3; knows no table. */
 import Database from 'better-sqlite3';
 import { CodedError } from '../metering/errors.ts';
 
 export type HostDatabase = Database.Database;
 
-/** One step each; a database remembers how many it has taken. Steps are only ever added. */
-const MIGRATIONS: readonly string[] = [
-  `CREATE TABLE functions (
-     name TEXT PRIMARY KEY,
-     version TEXT NOT NULL,
-     deployed_at_ms INTEGER NOT NULL
-   ) STRICT;
-   CREATE TABLE versions (
-     version TEXT PRIMARY KEY,
-     component_bytes INTEGER NOT NULL,
-     imports TEXT NOT NULL,
-     exports TEXT NOT NULL,
-     linking TEXT NOT NULL
-   ) STRICT;
-   CREATE TABLE executions (
-     id INTEGER PRIMARY KEY,
-     functionName TEXT NOT NULL,
-     version TEXT NOT NULL,
-     arrivedAtUs INTEGER NOT NULL,
-     queueUs INTEGER NOT NULL,
-     startupUs INTEGER NOT NULL,
-     runUs INTEGER NOT NULL,
-     cpuUs INTEGER NOT NULL,
-     memoryBytesPeak INTEGER NOT NULL,
-     memoryBytesLimit INTEGER NOT NULL,
-     bytesIn INTEGER NOT NULL,
-     bytesOut INTEGER NOT NULL,
-     httpStatus INTEGER NOT NULL,
-     outcome TEXT NOT NULL,
-     warmth TEXT NOT NULL,
-     log TEXT NOT NULL
-   ) STRICT;`,
-  // What was deployed before is planned again, and toolchains make nothing that cannot have checks.
-  `ALTER TABLE versions ADD COLUMN deadlines TEXT NOT NULL DEFAULT 'checks';`,
-  `CREATE TABLE function_settings (
-     name TEXT PRIMARY KEY,
-     settings TEXT NOT NULL
-   ) STRICT;`,
-  // Entries of an index end with the row's id, so that the first one is in the order of (functionName, id).
-  `CREATE INDEX executions_by_function ON executions (functionName);
-   CREATE INDEX executions_by_arrival ON executions (arrivedAtUs);`,
-  'ALTER TABLE executions ADD COLUMN fuelUsed INTEGER NOT NULL DEFAULT 0;',
-  // One row: ids of executions from this one on have never been given.
-  `CREATE TABLE execution_ids (unusedFrom INTEGER NOT NULL) STRICT;
-   INSERT INTO execution_ids VALUES (1);`,
-  // Ids are in the order of arrival but for what ran long, and an index costs a fifth of what an entry does.
-  'DROP INDEX executions_by_arrival;',
-];
+/** How a schema comes to its next version. */
+export interface SchemaStep {
+  /** What has to have happened elsewhere before. It may be repeated: the process may end before the step is taken. */
+  readonly before?: (database: HostDatabase) => void;
+  readonly sql: string;
+}
 
-function migrate(database: HostDatabase): void {
+/** Waits so long for another connection's write to end. */
+const BUSY_MS = 1_000;
+
+/** A database remembers how many steps it has taken. */
+function migrate(database: HostDatabase, steps: readonly SchemaStep[]): void {
   const done = database.pragma('user_version', { simple: true }) as number;
-  if (done > MIGRATIONS.length) {
-    throw new Error(
-      `the data was written by a newer Ebb (schema ${done}; this one knows ${MIGRATIONS.length})`,
-    );
+  if (done > steps.length) {
+    throw new Error(`the data was written by a newer Ebb (schema ${done}; this one knows ${steps.length})`);
   }
-  for (const [index, sql] of MIGRATIONS.entries()) {
+  for (const [index, { before, sql }] of steps.entries()) {
     if (index < done) continue;
+    before?.(database);
     database.transaction(() => {
       database.exec(sql);
       database.pragma(`user_version = ${index + 1}`);
@@ -72,33 +31,39 @@ function migrate(database: HostDatabase): void {
 }
 
 /**
- * Opens, and creates where needed, the database of a data folder.
+ * Opens a database file, and creates it where there is none.
  * A commit survives the end of this process at any moment (`kill -9`); with `synchronous = NORMAL` the newest
  * commits may be lost when the machine itself loses power, never the database.
- * @throws CodedError `data-dir-unusable`
+ * @param isExclusive whether no other connection may use it for as long as this one is open.
  */
-export function openDatabase(dataDir: string): HostDatabase {
-  let database: HostDatabase | undefined;
+export function openDatabaseFile(
+  path: string,
+  steps: readonly SchemaStep[],
+  isExclusive = false,
+): HostDatabase {
+  const database = new Database(path, { timeout: BUSY_MS });
   try {
-    mkdirSync(dataDir, { recursive: true });
-    database = new Database(join(dataDir, 'ebb.sqlite'), { timeout: 1_000 });
-    // Held for as long as the process lives: a second host on the same folder would serve from stale memory.
-    database.pragma('locking_mode = EXCLUSIVE');
+    if (isExclusive) database.pragma('locking_mode = EXCLUSIVE');
     database.pragma('journal_mode = WAL');
     database.pragma('synchronous = NORMAL');
-    migrate(database);
+    migrate(database, steps);
     return database;
   } catch (thrown) {
-    database?.close();
-    const reason = thrown as Error & { readonly code?: string };
-    const hint = reason.code === 'SQLITE_BUSY' ? 'another host is using it' : reason.message;
-    throw new CodedError('data-dir-unusable', `expected a usable data folder, got ${dataDir}: ${hint}`);
+    database.close();
+    throw thrown;
   }
 }
 
-/** A database of the same form that is in memory alone and ends with its handle. */
-export function openMemoryDatabase(): HostDatabase {
+/** A database that is in memory alone and ends with its handle. */
+export function openMemoryDatabase(steps: readonly SchemaStep[]): HostDatabase {
   const database = new Database(':memory:');
-  migrate(database);
+  migrate(database, steps);
   return database;
+}
+
+/** What to tell of a data folder in which something could not be opened. */
+export function dataDirUnusable(dataDir: string, thrown: unknown): CodedError {
+  const { code, message } = thrown as Error & { readonly code?: string };
+  const hint = code === 'SQLITE_BUSY' ? 'another host is using it' : message;
+  return new CodedError('data-dir-unusable', `expected a usable data folder, got ${dataDir}: ${hint}`);
 }

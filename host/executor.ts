@@ -2,7 +2,7 @@
 import { asCodedError, CodedError, type ErrorCode } from '../metering/errors.ts';
 import type { ExecutionRecord, Outcome, Warmth } from '../metering/execution.ts';
 import type { ModuleCache } from './component/module-cache.ts';
-import type { Ledger } from './ledger.ts';
+import type { Ledger } from './ledger/ledger.ts';
 import type { Registry } from './registry.ts';
 import type { SettingsStore } from './settings-store.ts';
 import type { WorkerPool } from './threads/pool.ts';

@@ -5,7 +5,7 @@ import { compileModules, keyOf, ModuleCache } from './component/module-cache.ts'
 import { type LinkPlan, versionOf } from './component/plan.ts';
 import { Planner } from './component/planner.ts';
 import { type HostConfig, toBytes } from './config.ts';
-import { type HostDatabase, openDatabase } from './database.ts';
+import type { HostDatabase } from './database.ts';
 import { Executor } from './executor.ts';
 import {
   checkCanHave,
@@ -13,13 +13,14 @@ import {
   type FunctionSettings,
   type OwnSettings,
 } from './function-settings.ts';
-import { Ledger } from './ledger.ts';
+import { openHostDatabase } from './host-database.ts';
+import { Ledger } from './ledger/ledger.ts';
+import { Retention } from './ledger/retention.ts';
 import { MemoryRelief } from './memory-relief.ts';
 import { NestedCalls } from './nested-calls.ts';
 import { type Resolver, systemResolver } from './outbound-access.ts';
 import { checkFunctionName, type DeployedFunction, Registry } from './registry.ts';
 import type { Stage } from './rehearsal/stand-in.ts';
-import { Retention } from './retention.ts';
 import { SettingsStore } from './settings-store.ts';
 import { WorkerPool } from './threads/pool.ts';
 
@@ -35,6 +36,7 @@ export interface HostSurroundings {
 /** What opening the data folder gives. */
 interface HostParts {
   readonly database: HostDatabase;
+  readonly ledger: Ledger;
   readonly store: ArtifactStore;
   readonly planner: Planner;
   readonly registry: Registry;
@@ -69,7 +71,7 @@ export class Host {
     this.#planner = parts.planner;
     this.registry = parts.registry;
     this.settings = parts.settings;
-    this.ledger = new Ledger(parts.database, () => this.#pool.hasBacklog);
+    this.ledger = parts.ledger;
     this.#retention = new Retention(this.ledger, config.retentionDays, world);
     this.#cache = new ModuleCache({
       store: parts.store,
@@ -93,17 +95,21 @@ export class Host {
   /** @throws CodedError `data-dir-unusable` */
   static async open(config: HostConfig, world: HostSurroundings): Promise<Host> {
     const { dataDir } = config;
-    const database = openDatabase(dataDir);
+    const database = openHostDatabase(dataDir);
+    let ledger: Ledger | undefined;
     try {
+      ledger = Ledger.open(dataDir, world.onInternal);
       const registry = new Registry(database);
       const settings = new SettingsStore(database, config, world.resolve ?? systemResolver);
       const planner = new Planner();
       const store = await ArtifactStore.open(dataDir, planner, toBytes(config.memoryMb), (version) =>
         registry.isUsed(version),
       );
-      return new Host(config, world, { database, store, planner, registry, settings });
+      return new Host(config, world, { database, ledger, store, planner, registry, settings });
     } catch (thrown) {
+      await ledger?.close();
       database.close();
+      if (thrown instanceof CodedError && thrown.code === 'data-dir-unusable') throw thrown;
       const reason = thrown instanceof Error ? thrown.message : String(thrown);
       throw new CodedError('data-dir-unusable', `expected a usable data folder, got ${dataDir}: ${reason}`);
     }
@@ -198,7 +204,7 @@ export class Host {
     await this.#deploys;
     this.#relief.close();
     await this.#pool.close();
-    this.ledger.close();
+    await this.ledger.close();
     this.#database.close();
   }
 

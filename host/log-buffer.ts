@@ -1,22 +1,20 @@
 /** Collects what a guest prints, up to a limit. */
+import { BytePile } from './byte-pile.ts';
 
 export class LogBuffer {
-  readonly #chunks: Uint8Array[] = [];
+  readonly #pile = new BytePile();
   readonly #bytesMax: number;
-  #bytes = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
 
   readonly write = (bytes: Uint8Array): void => {
-    const kept = bytes.subarray(0, this.#bytesMax - this.#bytes);
-    this.#bytes += kept.length;
-    if (kept.length > 0) this.#chunks.push(kept.slice());
+    this.#pile.push(bytes.subarray(0, this.#bytesMax - this.#pile.bytes));
   };
 
   /** Undefined where nothing was printed. */
   get bytes(): Uint8Array | undefined {
-    return this.#chunks.length === 0 ? undefined : Buffer.concat(this.#chunks);
+    return this.#pile.bytes === 0 ? undefined : this.#pile.all;
   }
 }

@@ -32,6 +32,11 @@ export interface OutboundOptions {
 /** Headers of one response together, and its trailers; the one limit on how many there are, too. */
 const FIELDS_BYTES_MAX = 65_536;
 
+/** What means the same when it is sent twice (RFC 9110, 9.2.2). */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
+/** What is said of a connection that the other side has closed. */
+const CLOSED = new Set(['ECONNRESET', 'EPIPE']);
+
 /** A request that may be sent, and where it goes. */
 export interface Permitted {
   readonly url: URL;
@@ -43,7 +48,8 @@ export class HttpExchange implements OutboundExchange {
   readonly #options: OutboundOptions;
   readonly #events: OutboundEvents;
   readonly #deadlines: OutboundDeadlines;
-  readonly #sent: http.ClientRequest;
+  readonly #to: Permitted;
+  #sent: http.ClientRequest;
   /** Undefined for a body in chunks. */
   readonly #declaredBytes: number | undefined;
   #writtenBytes = 0;
@@ -57,10 +63,10 @@ export class HttpExchange implements OutboundExchange {
     this.#options = options;
     this.#events = events;
     this.#declaredBytes = declaredBytes(head);
-    this.#sent = this.#open(to);
+    this.#to = to;
+    this.#sent = this.#open(options.access.agentFor(to.destination));
     this.#deadlines = new OutboundDeadlines(head, options.limits.timeoutMs, (error) => this.#fail(error));
-    this.#watchConnection(to.destination);
-    this.#watchAnswer();
+    this.#watch();
     if (this.#declaredBytes === 0) this.#endBody();
     // The head, in the bytes that it has: flushHeaders would write it in UTF-8.
     else this.#sent.write('', 'latin1');
@@ -104,14 +110,16 @@ export class HttpExchange implements OutboundExchange {
     this.#sent.destroy();
   }
 
-  #open({ url, destination }: Permitted): http.ClientRequest {
+  /** @param agent keeps connections; false for a new one. */
+  #open(agent: http.Agent | false): http.ClientRequest {
+    const { url, destination } = this.#to;
     const { access } = this.#options;
     const { request: open } = url.protocol === 'https:' ? https : http;
     const sent = open(url, {
       method: this.#head.method,
       path: targetOf(this.#head),
       headers: sentHeaders(this.#head, url.host),
-      agent: access.agentFor(destination),
+      agent,
       lookup: access.lookupFor(destination),
       maxHeaderSize: FIELDS_BYTES_MAX,
     });
@@ -120,34 +128,54 @@ export class HttpExchange implements OutboundExchange {
     return sent;
   }
 
+  #watch(): void {
+    this.#watchConnection(this.#sent, this.#to.destination);
+    this.#watchAnswer(this.#sent);
+  }
+
   /** Watches the connection from the moment when it stands. */
-  #watchConnection(destination: Destination): void {
+  #watchConnection(sent: http.ClientRequest, destination: Destination): void {
     const { access, onConnected } = this.#options;
-    this.#sent.once('socket', (socket: Socket) => {
+    sent.once('socket', (socket: Socket) => {
       const connected = () => {
         this.#deadlines.connected();
         // The last word, whatever way the connection was made.
         const address = socket.remoteAddress;
         if (address !== undefined && !access.policy.mayConnect(destination, address))
           this.#fail({ tag: 'destination-IP-prohibited' });
-        else this.#sent.once('close', onConnected(socket));
+        else sent.once('close', onConnected(socket));
       };
       if (socket.connecting) socket.once('connect', connected);
       else connected();
     });
   }
 
-  #watchAnswer(): void {
+  #watchAnswer(sent: http.ClientRequest): void {
     // A protocol that nobody asked for: node has let the socket go by then.
-    this.#sent.on('upgrade', (_response, socket) => {
+    sent.on('upgrade', (_response, socket) => {
       this.#fail({ tag: 'HTTP-protocol-error' });
       socket.destroy();
     });
-    this.#sent.on('response', (response) => this.#begin(response));
-    this.#sent.on('error', (error) => this.#fail(this.#response ? toBodyError(error) : toErrorCode(error)));
-    this.#sent.on('close', () => {
-      if (!this.#response) this.#fail({ tag: 'HTTP-protocol-error' });
+    sent.on('response', (response) => this.#begin(response));
+    sent.on('error', (error) => {
+      if (this.#mayRepeat(error)) this.#repeat();
+      else this.#fail(this.#response ? toBodyError(error) : toErrorCode(error));
     });
+    sent.on('close', () => {
+      if (sent === this.#sent && !this.#response) this.#fail({ tag: 'HTTP-protocol-error' });
+    });
+  }
+
+  /** A server may close a connection that was kept in the very moment in which it is used again. */
+  #mayRepeat({ code = '' }: NodeJS.ErrnoException): boolean {
+    const wasKept = this.#sent.reusedSocket && !this.#isOver && !this.#response;
+    return wasKept && CLOSED.has(code) && this.#declaredBytes === 0 && IDEMPOTENT.has(this.#head.method);
+  }
+
+  #repeat(): void {
+    this.#sent = this.#open(false);
+    this.#watch();
+    this.#sent.end();
   }
 
   #begin(response: http.IncomingMessage): void {

@@ -3,6 +3,7 @@
  * guest goes on or writes more than may be held: then it leaves piece by piece, no faster than the client takes it.
  */
 import type { ServerResponse } from 'node:http';
+import { WINDOW_BYTES } from './body-window.ts';
 import { BufferStock } from './buffer-stock.ts';
 import { sentHeaders } from './response-head.ts';
 import type { RunControl } from './threads/run-events.ts';
@@ -49,8 +50,10 @@ export class ResponseRelay {
     this.#control = control;
   }
 
+  /** A client that does not even take these gets the final response alone: they would pile up. */
   inform({ status, headers }: ResponseHead): void {
     if (this.#head || this.#outgoing.destroyed || this.#outgoing.req.httpVersion === '1.0') return;
+    if (this.#outgoing.writableLength >= WINDOW_BYTES) return;
     this.#outgoing.writeInformation(status, [...headers]);
   }
 

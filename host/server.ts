@@ -86,7 +86,6 @@ export async function startHost(config: HostConfig, world: HostSurroundings): Pr
     const adminUrl = await adminListener.listen(config.bind, config.adminPort);
     const rehearsal = new Rehearsal({
       stage: host.stage,
-      ledger: host.ledger,
       serveAdmin: (socket) => adminListener.serve(socket),
       patience: PUBLIC_PATIENCE,
     });

@@ -2,7 +2,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse, print } from '@bytecodealliance/jco-transpile/wasm-tools';
-import Database from 'better-sqlite3';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { AdminClient } from '../cli/admin-client.ts';
 import { billByBook } from '../cli/bill-by-book.ts';
@@ -10,6 +9,7 @@ import { hostConfig } from '../host/config.ts';
 import { checkCanHave, effectiveSettings } from '../host/function-settings.ts';
 import { simulate } from '../simulator/run.ts';
 import { readTraceFile } from '../simulator/traces/file.ts';
+import { makeFormer } from './former-data.ts';
 import { fuelBook } from './fuel-book.ts';
 import { example, guestOf } from './host-guests.ts';
 import { closeAll, errorOf, scratchFolder, TestHost, upstream } from './host-kit.ts';
@@ -194,11 +194,7 @@ test('a ledger from before there was fuel is read, with none', async () => {
   await host.deploy('burn', burn);
   await host.call('/f/burn/fib/10');
   await host.stop();
-  const database = new Database(join(dataDir, 'ebb.sqlite'));
-  database.exec(`ALTER TABLE executions DROP COLUMN fuelUsed; DROP TABLE execution_ids;
-    CREATE INDEX executions_by_arrival ON executions (arrivedAtUs);`);
-  database.pragma('user_version = 4');
-  database.close();
+  makeFormer(dataDir, 4);
   const again = await TestHost.start({ dataDir });
   expect(await onlyFuelOf(again, 'burn')).toBe(0);
   // Ids count on from the newest one that such a ledger has.

@@ -338,6 +338,34 @@ describe('a connection', () => {
     expect(server.connections).toBe(2);
   });
 
+  test.each([
+    ['a GET is sent once more', 'GET', 0, 'end', 2],
+    ['a POST is not', 'POST', 0, 'connection-terminated', 1],
+    ['nor is a PUT with a body', 'PUT', 3, 'connection-terminated', 1],
+  ])(
+    'that the server closes when it is used again: %s',
+    async (_what, method, bodyBytes, how, connections) => {
+      const served = new Set<unknown>();
+      const server = await countingServer((request, response) => {
+        const { socket } = request;
+        if (served.has(socket)) socket.destroy();
+        else served.add(socket);
+        response.end('answered');
+      });
+      const access = accessTo();
+      expect(await new Sent(server.origin, { access }).over).toBe('end');
+      await nextTurn();
+      const again = new Sent(server.origin, { method, bodyBytes, access });
+      if (bodyBytes > 0) again.exchange.write(Buffer.from('abc'));
+      again.exchange.end([]);
+      expect(await again.over).toBe(how);
+      expect(again.body.toString()).toBe(how === 'end' ? 'answered' : '');
+      expect(server.connections).toBe(connections);
+      await quiet(() => again.connections.ended);
+      expect(again.connections).toEqual({ begun: connections, ended: connections });
+    },
+  );
+
   test('is not used again after a request that was cancelled or failed', async () => {
     const server = await countingServer((_request, response) => response.write('begun'));
     const access = accessTo();

@@ -164,6 +164,26 @@ test('an informational response comes before the final one', async () => {
   expect(await old.ended()).toMatch(/^HTTP\/1\.1 200 OK/);
 });
 
+test('informational responses do not pile up for a client that takes none', async () => {
+  const act = `(memory.fill (i32.const 65536) (i32.const 120) (i32.const 100000))
+    (loop $again
+      ${fieldsWith(65_536, 1, 65_536, 100_000)}
+      (call $inform (local.get $out) (i32.const 103) (local.get $c) (i32.const 240))
+      (br_if $again (i32.lt_u (local.tee $b (i32.add (local.get $b) (i32.const 1))) (i32.const 500))))
+    ${answering(SAY_OK)}`;
+  await host.deploy('insistent', await byHand({ act, memory: '3' }));
+  const slow = new RawTalk(host.publicUrl);
+  slow.socket.pause();
+  slow.write('GET /f/insistent HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  await recordWhere(host, ({ functionName }) => functionName === 'insistent');
+  slow.socket.resume();
+  const all = await slow.ended();
+  expect(all).toMatch(/^HTTP\/1\.1 103 /);
+  expect(all).toMatch(/\r\n\r\nok$/);
+  // Of 50 MB as much as the system holds for a connection, and a little more.
+  expect(all.length).toBeLessThan(30_000_000);
+});
+
 describe('a response that is there before the request', () => {
   test('leaves the connection to the next request, once the rest of the body was thrown away', async () => {
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });

@@ -7,6 +7,7 @@ const STREAMS = 'wasi:io/streams@0.2.12';
 const IMPORTS = {
   fields: [TYPES, '[constructor]fields', '(result i32)'],
   fromList: [TYPES, '[static]fields.from-list', '(param i32 i32 i32)'],
+  cloneFields: [TYPES, '[method]fields.clone', '(param i32) (result i32)'],
   append: [TYPES, '[method]fields.append', '(param i32 i32 i32 i32 i32 i32)'],
   getField: [TYPES, '[method]fields.get', '(param i32 i32 i32 i32)'],
   hasField: [TYPES, '[method]fields.has', '(param i32 i32 i32) (result i32)'],
@@ -39,6 +40,9 @@ const IMPORTS = {
   request: [TYPES, '[constructor]outgoing-request', '(param i32) (result i32)'],
   setMethod: [TYPES, '[method]outgoing-request.set-method', '(param i32 i32 i32 i32) (result i32)'],
   setAuthority: [TYPES, '[method]outgoing-request.set-authority', '(param i32 i32 i32 i32) (result i32)'],
+  setPath: [TYPES, '[method]outgoing-request.set-path-with-query', '(param i32 i32 i32 i32) (result i32)'],
+  requestHeaders: [TYPES, '[method]outgoing-request.headers', '(param i32) (result i32)'],
+  dropOutgoing: [TYPES, '[resource-drop]outgoing-request', '(param i32)'],
   getAuthority: [TYPES, '[method]outgoing-request.authority', '(param i32 i32)'],
   setScheme: [TYPES, '[method]outgoing-request.set-scheme', '(param i32 i32 i32 i32 i32) (result i32)'],
   requestBody: [TYPES, '[method]outgoing-request.body', '(param i32 i32)'],

@@ -7,7 +7,7 @@ import { AdminClient } from '../cli/admin-client.ts';
 import { sendTraffic } from '../cli/demo/traffic.ts';
 import { buildExamples } from '../guests/build.ts';
 import { hostConfig } from '../host/config.ts';
-import type { FunctionUsage } from '../host/ledger-totals.ts';
+import type { FunctionUsage } from '../host/ledger/ledger-totals.ts';
 import { type RunningHost, startHost } from '../host/server.ts';
 import type { InvoiceReport } from '../metering/invoice.ts';
 import { simulate } from '../simulator/run.ts';

@@ -17,18 +17,25 @@ const root = join(import.meta.dirname, '..');
 
 afterEach(closeAll);
 
-/** Every file of a data folder that guests' code could lie in, and every row of its database. */
+/** Every file of a data folder that guests' code could lie in, and every row of its databases. */
 async function contentOf(dataDir: string): Promise<unknown> {
   const files = (await readdir(dataDir, { recursive: true })).filter(
-    (path) => !path.startsWith('ebb.sqlite'),
+    (path) => !/^(ebb|ledger)\.sqlite/.test(path),
   );
-  const database = new Database(join(dataDir, 'ebb.sqlite'), { readonly: true });
+  return {
+    files: files.sort(),
+    rows: ['ebb.sqlite', 'ledger.sqlite'].map((name) => rowsOf(join(dataDir, name))),
+  };
+}
+
+function rowsOf(path: string): unknown {
+  const database = new Database(path, { readonly: true });
   const tables = database.prepare<[], { name: string }>(
     `SELECT name FROM sqlite_schema WHERE type = 'table'`,
   );
   const rows = tables.all().map(({ name }) => [name, database.prepare(`SELECT * FROM ${name}`).all()]);
   database.close();
-  return { files: files.sort(), rows };
+  return rows;
 }
 
 describe('a host that has started', () => {

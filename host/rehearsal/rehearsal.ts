@@ -6,7 +6,6 @@ import { on } from 'node:events';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { debuglog } from 'node:util';
-import type { Ledger } from '../ledger.ts';
 import { Listener, type ListenerPatience } from '../listener.ts';
 import { publicApp } from '../public-app.ts';
 import { rehearsalGuest } from './guest.ts';
@@ -20,7 +19,6 @@ export interface RehearsalParts {
   readonly stage: Stage;
   /** Serves a connection as the admin listener does. */
   readonly serveAdmin: (socket: Socket) => void;
-  readonly ledger: Pick<Ledger, 'prepare'>;
   /** That of the public listener. */
   readonly patience: ListenerPatience;
 }
@@ -51,7 +49,6 @@ export class Rehearsal {
     const guest = rehearsalGuest();
     // Not before whoever started the host has heard of it.
     await nextTurn();
-    this.#parts.ledger.prepare();
     await this.#converse(this.#parts.serveAdmin, async (ask) => {
       await ask('GET /healthz');
       // All the way to the host, which has no function of such a name.

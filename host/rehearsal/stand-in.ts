@@ -5,9 +5,9 @@
 import { type CompiledComponent, ModuleCache } from '../component/module-cache.ts';
 import type { Planned } from '../component/planner.ts';
 import { hostConfig } from '../config.ts';
-import { openMemoryDatabase } from '../database.ts';
 import { Executor } from '../executor.ts';
-import { Ledger } from '../ledger.ts';
+import { openMemoryHostDatabase } from '../host-database.ts';
+import { Ledger } from '../ledger/ledger.ts';
 import { NestedCalls } from '../nested-calls.ts';
 import { systemResolver } from '../outbound-access.ts';
 import type { PublicHost } from '../public-app.ts';
@@ -36,12 +36,12 @@ export function standIn(
   run: Stage['run'],
   onInternal: (error: unknown) => void,
 ): { readonly host: PublicHost; readonly close: () => Promise<void> } {
-  const database = openMemoryDatabase();
+  const database = openMemoryHostDatabase();
   const registry = new Registry(database);
   // Not the real host's settings, which may be too tight for anything to run.
   const settings = new SettingsStore(database, hostConfig({}), systemResolver);
   registry.deploy(GUEST_NAME, plan, 0, () => settings.write(GUEST_NAME, {}));
-  const ledger = new Ledger(database);
+  const ledger = Ledger.inMemory();
   const modules = files.map(({ name, bytes }) => ({ name, bytes: new Uint8Array(bytes) }));
   const cache = new ModuleCache({
     store: { load: async () => ({ plan, script: '', modules }) },
@@ -61,7 +61,7 @@ export function standIn(
   };
   const close = async () => {
     await executor.idle();
-    ledger.close();
+    await ledger.close();
     database.close();
   };
   return { host, close };

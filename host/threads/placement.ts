@@ -69,12 +69,6 @@ export class Placement {
     return count;
   }
 
-  /** Whether short runs wait in a thread behind others, so that some will end within moments. */
-  get hasBacklog(): boolean {
-    for (const { load } of this.#threads) if (load.queued > 0) return true;
-    return false;
-  }
-
   /** Whether nothing is under way, and no thread is left over. */
   get isAtRest(): boolean {
     if (this.#threads.size > this.#workers || this.#homeless.size > 0) return false;

@@ -126,11 +126,6 @@ export class WorkerPool {
     }
   }
 
-  /** Whether runs are about to end within moments. */
-  get hasBacklog(): boolean {
-    return this.#placement.hasBacklog;
-  }
-
   /** Makes every thread forget a component. */
   unload(key: string): void {
     this.#inline.unload(key);

@@ -92,6 +92,10 @@ export class CurrentContext implements ExecutionContext {
     return this.#now.heldAllowance;
   }
 
+  get fieldsAllowance(): Allowance {
+    return this.#now.fieldsAllowance;
+  }
+
   get onLog(): ExecutionContext['onLog'] {
     return this.#now.onLog;
   }

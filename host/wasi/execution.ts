@@ -5,6 +5,7 @@ import type { ErrorCodeCase, ExecutionPort, News, RequestHead } from './executio
 import { IncomingRequest, ResponseOutparam } from './http-incoming.ts';
 import { FlowingNews, Outflow } from './outflow.ts';
 import type { ByteSink } from './output-stream.ts';
+import { GuestFault } from './result-error.ts';
 import { byNews, whenReady } from './waiting.ts';
 
 export interface ExecutionOptions {
@@ -33,6 +34,13 @@ export type Answered =
 /** Bytes that bodies may hold before somebody takes them, at most: they are the host's memory. */
 const HELD_BYTES_MAX = 16 * 1_048_576;
 
+/** What headers, trailers and other texts of messages may hold, all that a guest has at once: the host's memory too. */
+const FIELDS_BYTES_MAX = 16 * 1_048_576;
+
+function onTooManyFields(bytesMax: number): never {
+  throw new GuestFault(`fields: expected at most ${bytesMax} bytes in all that is held at once, got more`);
+}
+
 const UNFINISHED: ErrorCodeCase = { tag: 'connection-terminated' };
 
 export class Execution implements StartableContext {
@@ -44,6 +52,7 @@ export class Execution implements StartableContext {
   readonly news: News;
   readonly responseAllowance: Allowance;
   readonly heldAllowance: Allowance;
+  readonly fieldsAllowance = new Allowance(FIELDS_BYTES_MAX, onTooManyFields);
   readonly request: IncomingRequest;
   readonly outparam: ResponseOutparam;
   /** Whether the guest returned with all bodies that it had begun complete; of no meaning before. */
@@ -60,7 +69,7 @@ export class Execution implements StartableContext {
       () => this.news,
       () => this.stack,
     );
-    this.request = new IncomingRequest(head, port.requestBody, guestNews);
+    this.request = new IncomingRequest(head, port.requestBody, guestNews, this.fieldsAllowance);
     this.outparam = new ResponseOutparam(port);
   }
 

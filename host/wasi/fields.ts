@@ -1,4 +1,6 @@
 /** wasi:http fields: ordered headers or trailers, names compared without case, values as bytes. */
+import type { Allowance } from './allowance.ts';
+import type { ExecutionContext } from './imports.ts';
 import { GuestFault, ResultError } from './result-error.ts';
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -24,6 +26,9 @@ const FORBIDDEN_BEHIND = new Set(['content-length', 'trailer']);
 
 /** Names and values of one message together; more would be the host's memory without a limit. */
 const FIELDS_BYTES_MAX = 131_072;
+
+/** What the host keeps of an entry beside its text, roughly. */
+const ENTRY_BYTES = 128;
 
 export type FieldEntry = readonly [name: string, value: Uint8Array];
 
@@ -60,18 +65,45 @@ export class Fields {
   #unread: WireHeaders | undefined;
   #bytes = 0;
   #immutable = false;
+  readonly #allowance: Allowance | undefined;
+  /** Taken from the allowance. */
+  #takenBytes = 0;
+  /** Who keeps it alive: the message that it belongs to, and each handle of it. */
+  #owners = 1;
 
-  static fromList(entries: readonly FieldEntry[]): Fields {
-    const fields = new Fields();
-    for (const [name, value] of entries) fields.append(name, value);
-    return fields;
+  /** @param allowance counts what all fields of an execution hold. */
+  constructor(allowance?: Allowance) {
+    this.#allowance = allowance;
+  }
+
+  static fromList(this: new () => Fields, entries: readonly FieldEntry[]): Fields {
+    const fields = new this();
+    try {
+      for (const [name, value] of entries) fields.append(name, value);
+      return fields;
+    } catch (thrown) {
+      fields[Symbol.dispose]();
+      throw thrown;
+    }
   }
 
   /** Headers that came over the wire: without those of the connection, and not to be changed. */
-  static received(wire: WireHeaders): Fields {
-    const fields = new Fields();
+  static received(wire: WireHeaders, allowance: Allowance | undefined): Fields {
+    const fields = new Fields(allowance);
     fields.#unread = wire;
     return fields.frozen();
+  }
+
+  /** This very object for one more owner. */
+  shared(): this {
+    this.#owners++;
+    return this;
+  }
+
+  /** One owner less. */
+  [Symbol.dispose](): void {
+    this.#owners--;
+    if (this.#owners === 0) this.#giveBack();
   }
 
   toWire(): string[] {
@@ -120,7 +152,7 @@ export class Fields {
   }
 
   clone(): Fields {
-    const copy = new Fields();
+    const copy = new Fields(this.#allowance);
     for (const [name, value] of this.#entries) copy.#add(name, value);
     return copy;
   }
@@ -130,7 +162,19 @@ export class Fields {
     if (this.#bytes > FIELDS_BYTES_MAX) {
       throw new GuestFault(`fields: expected at most ${FIELDS_BYTES_MAX} bytes of headers, got more`);
     }
+    this.#take(name, value);
     this.#entries.push([name, value]);
+  }
+
+  #take(name: string, value: Uint8Array): void {
+    const bytes = name.length + value.length + ENTRY_BYTES;
+    this.#allowance?.take(bytes);
+    this.#takenBytes += bytes;
+  }
+
+  #giveBack(): void {
+    this.#allowance?.giveBack(this.#takenBytes);
+    this.#takenBytes = 0;
   }
 
   #remove(name: string): void {
@@ -138,6 +182,7 @@ export class Fields {
     const kept = this.#entries.filter(([key]) => key.toLowerCase() !== unwanted);
     this.#entries = [];
     this.#bytes = 0;
+    this.#giveBack();
     for (const [key, value] of kept) this.#add(key, value);
   }
 
@@ -149,6 +194,7 @@ export class Fields {
     if (this.#unread) {
       this.#read = fromWire(this.#unread);
       this.#unread = undefined;
+      for (const [name, value] of this.#read) this.#take(name, value);
     }
     return this.#read;
   }
@@ -157,6 +203,20 @@ export class Fields {
     this.#unread = undefined;
     this.#read = entries;
   }
+}
+
+/** Made for a binding or an execution, so that what fields hold is counted for whoever made them. */
+export function fieldsClass(context: Pick<ExecutionContext, 'fieldsAllowance'>): typeof Fields {
+  return class extends Fields {
+    constructor() {
+      super(context.fieldsAllowance);
+    }
+
+    /** Generated code asks, also of those that came over the wire. */
+    static override [Symbol.hasInstance](value: unknown): boolean {
+      return value instanceof Fields;
+    }
+  };
 }
 
 /** Trailers as they leave. */

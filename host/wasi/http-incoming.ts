@@ -1,4 +1,5 @@
 /** wasi:http, the side that a function serves: the request it gets and the response it gives. */
+import type { Allowance } from './allowance.ts';
 import type { BodySource, ErrorCodeCase, ExecutionPort, News, RequestHead } from './execution-port.ts';
 import { Fields } from './fields.ts';
 import type { ExecutionContext } from './imports.ts';
@@ -22,14 +23,16 @@ export class IncomingRequest {
   readonly #body: BodySource;
   readonly #news: News;
   readonly #headers: Fields;
+  readonly #allowance: Allowance | undefined;
   #isConsumed = false;
 
-  constructor(head?: RequestHead, body?: BodySource, news?: News) {
+  constructor(head?: RequestHead, body?: BodySource, news?: News, allowance?: Allowance) {
     if (!head || !body || !news) throw new GuestFault('incoming-request has no constructor');
     this.#head = head;
     this.#body = body;
     this.#news = news;
-    this.#headers = Fields.received(head.headers);
+    this.#allowance = allowance;
+    this.#headers = Fields.received(head.headers, allowance);
   }
 
   method(): Method {
@@ -50,16 +53,17 @@ export class IncomingRequest {
   }
 
   headers(): Fields {
-    return this.#headers;
+    return this.#headers.shared();
   }
 
   consume(): IncomingBody {
     if (this.#isConsumed) throw new ResultError(undefined);
     this.#isConsumed = true;
-    return new IncomingBody(this.#body, this.#news);
+    return new IncomingBody(this.#body, this.#news, this.#allowance);
   }
 
   [Symbol.dispose](): void {
+    this.#headers[Symbol.dispose]();
     if (!this.#isConsumed) this.#body.cancel();
   }
 }
@@ -94,7 +98,11 @@ export function outgoingResponseClass(context: ExecutionContext) {
     }
 
     headers(): Fields {
-      return this.#headers;
+      return this.#headers.shared();
+    }
+
+    [Symbol.dispose](): void {
+      this.#headers[Symbol.dispose]();
     }
 
     body(): OutgoingBody {
@@ -146,5 +154,6 @@ export class ResponseOutparam {
   sendInformational(status: number, headers: Fields): void {
     if (status < 100 || status > 199 || status === 101) throw new ResultError({ tag: 'HTTP-protocol-error' });
     this.#port.inform({ status, headers: headers.toWire() });
+    headers[Symbol.dispose]();
   }
 }

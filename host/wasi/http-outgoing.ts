@@ -1,4 +1,5 @@
 /** wasi:http, the side that a function calls: outgoing requests, their options and the future of a response. */
+import type { Allowance } from './allowance.ts';
 import type { ErrorCodeCase, News, OutboundAnswer, OutboundCall, OutboundHead } from './execution-port.ts';
 import { Fields } from './fields.ts';
 import { type Method, toMethod } from './http-incoming.ts';
@@ -53,9 +54,24 @@ export function outgoingRequestClass(context: ExecutionContext) {
     #scheme: Scheme | undefined;
     #authority: string | undefined;
     outlet: BodyOutlet | undefined;
+    readonly #allowance = context.fieldsAllowance;
+    /** Of its own texts. */
+    #takenBytes = 0;
 
     constructor(headers: Fields) {
       this.#headers = headers.frozen();
+    }
+
+    #count(text: string, before: string): void {
+      this.#allowance.take(text.length);
+      this.#allowance.giveBack(before.length);
+      this.#takenBytes += text.length - before.length;
+    }
+
+    [Symbol.dispose](): void {
+      this.#headers[Symbol.dispose]();
+      this.#allowance.giveBack(this.#takenBytes);
+      this.#takenBytes = 0;
     }
 
     method(): Method {
@@ -63,6 +79,7 @@ export function outgoingRequestClass(context: ExecutionContext) {
     }
     setMethod(method: Method): void {
       if (method.tag === 'other' && !TOKEN.test(method.val ?? '')) throw new ResultError(undefined);
+      this.#count(method.val ?? '', this.#method.val ?? '');
       this.#method = method.tag === 'other' ? toMethod(method.val ?? '') : method;
     }
     pathWithQuery(): string | undefined {
@@ -70,6 +87,7 @@ export function outgoingRequestClass(context: ExecutionContext) {
     }
     setPathWithQuery(path: string | undefined): void {
       if (path !== undefined && /[^\x21-\x7e]/.test(path)) throw new ResultError(undefined);
+      this.#count(path ?? '', this.#path ?? '');
       this.#path = path;
     }
     scheme(): Scheme | undefined {
@@ -77,6 +95,7 @@ export function outgoingRequestClass(context: ExecutionContext) {
     }
     setScheme(scheme: Scheme | undefined): void {
       if (scheme?.tag === 'other' && !SCHEME.test(scheme.val ?? '')) throw new ResultError(undefined);
+      this.#count(scheme?.val ?? '', this.#scheme?.val ?? '');
       this.#scheme = scheme;
     }
     authority(): string | undefined {
@@ -84,10 +103,11 @@ export function outgoingRequestClass(context: ExecutionContext) {
     }
     setAuthority(authority: string | undefined): void {
       if (authority !== undefined && !AUTHORITY.test(authority)) throw new ResultError(undefined);
+      this.#count(authority ?? '', this.#authority ?? '');
       this.#authority = authority;
     }
     headers(): Fields {
-      return this.#headers;
+      return this.#headers.shared();
     }
     body(): OutgoingBody {
       if (this.outlet) throw new ResultError(undefined);
@@ -130,13 +150,15 @@ export class IncomingResponse {
   readonly #answer: Extract<OutboundAnswer, { tag: 'ok' }>;
   readonly #news: News;
   readonly #headers: Fields;
+  readonly #allowance: Allowance | undefined;
   #isConsumed = false;
 
-  constructor(answer?: Extract<OutboundAnswer, { tag: 'ok' }>, news?: News) {
+  constructor(answer?: Extract<OutboundAnswer, { tag: 'ok' }>, news?: News, allowance?: Allowance) {
     if (!answer || !news) throw new GuestFault('incoming-response has no constructor');
     this.#answer = answer;
     this.#news = news;
-    this.#headers = Fields.received(answer.headers);
+    this.#allowance = allowance;
+    this.#headers = Fields.received(answer.headers, allowance);
   }
 
   status(): number {
@@ -144,16 +166,17 @@ export class IncomingResponse {
   }
 
   headers(): Fields {
-    return this.#headers;
+    return this.#headers.shared();
   }
 
   consume(): IncomingBody {
     if (this.#isConsumed) throw new ResultError(undefined);
     this.#isConsumed = true;
-    return new IncomingBody(this.#answer.body, this.#news);
+    return new IncomingBody(this.#answer.body, this.#news, this.#allowance);
   }
 
   [Symbol.dispose](): void {
+    this.#headers[Symbol.dispose]();
     if (!this.#isConsumed) this.#answer.body.cancel();
   }
 }
@@ -164,10 +187,12 @@ type Pending = Pick<OutboundCall, 'answer' | 'cancel'>;
 export class FutureIncomingResponse {
   readonly #pending: Pending;
   readonly #news: News;
+  readonly #allowance: Allowance | undefined;
   #isTaken = false;
 
-  constructor(pending?: Pending, news?: News) {
+  constructor(pending?: Pending, news?: News, allowance?: Allowance) {
     if (!pending || !news) throw new GuestFault('future-incoming-response has no constructor');
+    this.#allowance = allowance;
     this.#pending = pending;
     this.#news = news;
   }
@@ -186,7 +211,7 @@ export class FutureIncomingResponse {
     this.#isTaken = true;
     const result =
       answer.tag === 'ok'
-        ? { tag: 'ok', val: new IncomingResponse(answer, this.#news) }
+        ? { tag: 'ok', val: new IncomingResponse(answer, this.#news, this.#allowance) }
         : { tag: 'err', val: answer.error };
     return { tag: 'ok', val: result };
   }
@@ -198,21 +223,34 @@ export class FutureIncomingResponse {
 
 const failedWith = (error: ErrorCodeCase): OutboundAnswer => ({ tag: 'err', error });
 
+/** The request's head, after which nobody has the request any more. */
+function headOf(request: OutgoingRequest, options: RequestOptions | undefined): OutboundHead {
+  try {
+    return request.toHead(options);
+  } finally {
+    request[Symbol.dispose]();
+  }
+}
+
 /** wasi:http/outgoing-handler.handle: the head leaves at once, the body as it is written. */
 export function handleOutgoing(
-  { port, news }: ExecutionContext,
+  { port, news, fieldsAllowance }: ExecutionContext,
   request: OutgoingRequest,
   options: RequestOptions | undefined,
 ): FutureIncomingResponse {
-  const head = request.toHead(options);
+  const head = headOf(request, options);
   const { outlet } = request;
   if (outlet?.failure) {
     const answer = failedWith(outlet.failure);
-    return new FutureIncomingResponse({ answer: () => answer, cancel: () => undefined }, news);
+    return new FutureIncomingResponse(
+      { answer: () => answer, cancel: () => undefined },
+      news,
+      fieldsAllowance,
+    );
   }
   const call = port.send(head);
   if (outlet) outlet.open(call.body);
   else call.body.finish([]);
   const answer = () => call.answer() ?? (outlet?.failure && failedWith(outlet.failure));
-  return new FutureIncomingResponse({ answer, cancel: () => call.cancel() }, news);
+  return new FutureIncomingResponse({ answer, cancel: () => call.cancel() }, news, fieldsAllowance);
 }

@@ -6,7 +6,7 @@ import type { HostFunctions } from '../component/link.ts';
 import { wallMs } from '../wall-clock.ts';
 import type { Allowance } from './allowance.ts';
 import type { ExecutionPort, News } from './execution-port.ts';
-import { Fields } from './fields.ts';
+import { fieldsClass } from './fields.ts';
 import { IncomingRequest, outgoingResponseClass, ResponseOutparam } from './http-incoming.ts';
 import {
   FutureIncomingResponse,
@@ -48,6 +48,8 @@ export interface ExecutionContext {
   readonly responseAllowance: Allowance;
   /** Counts what bodies hold that nobody takes yet. */
   readonly heldAllowance: Allowance;
+  /** Counts what is held of headers, trailers and other texts of messages. */
+  readonly fieldsAllowance: Allowance;
   readonly onLog: ByteSink;
 }
 
@@ -128,7 +130,7 @@ export function hostFunctions(context: ExecutionContext): HostFunctions {
     'wasi:io/poll': { Pollable, poll: Pollable.poll },
     'wasi:io/streams': { InputStream, OutputStream },
     'wasi:http/types': {
-      Fields,
+      Fields: fieldsClass(context),
       FutureIncomingResponse,
       FutureTrailers,
       IncomingBody,

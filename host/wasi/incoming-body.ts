@@ -1,4 +1,5 @@
 /** wasi:http bodies that come in, and the trailers behind them. */
+import type { Allowance } from './allowance.ts';
 import type { BodySource, News } from './execution-port.ts';
 import { Fields } from './fields.ts';
 import { InputStream, NO_NEWS, Pollable } from './io.ts';
@@ -8,9 +9,11 @@ import { byNews } from './waiting.ts';
 /** Reads to the end and throws it away, since the trailers come behind it. */
 class Trailing {
   readonly #source: BodySource;
+  readonly #allowance: Allowance | undefined;
 
-  constructor(source: BodySource) {
+  constructor(source: BodySource, allowance: Allowance | undefined) {
     this.#source = source;
+    this.#allowance = allowance;
   }
 
   get isThere(): boolean {
@@ -23,7 +26,7 @@ class Trailing {
   result(): object {
     const { failure, trailers } = this.#source;
     if (failure) return { tag: 'err', val: failure };
-    const some = trailers && trailers.length > 0 ? Fields.received(trailers) : undefined;
+    const some = trailers && trailers.length > 0 ? Fields.received(trailers, this.#allowance) : undefined;
     return { tag: 'ok', val: some };
   }
 
@@ -37,9 +40,9 @@ export class FutureTrailers {
   readonly #news: News;
   #isTaken = false;
 
-  constructor(source?: BodySource, news: News = NO_NEWS) {
+  constructor(source?: BodySource, news: News = NO_NEWS, allowance?: Allowance) {
     if (!source) throw new GuestFault('future-trailers has no constructor');
-    this.#trailing = new Trailing(source);
+    this.#trailing = new Trailing(source, allowance);
     this.#news = news;
   }
 
@@ -66,12 +69,14 @@ export class FutureTrailers {
 export class IncomingBody {
   readonly #source: BodySource;
   readonly #news: News;
+  readonly #allowance: Allowance | undefined;
   #isStreamed = false;
   /** Of the body's handle and its stream's, those that the guest still has. */
   #handles = 1;
 
-  constructor(source?: BodySource, news: News = NO_NEWS) {
+  constructor(source?: BodySource, news: News = NO_NEWS, allowance?: Allowance) {
     if (!source) throw new GuestFault('incoming-body has no constructor');
+    this.#allowance = allowance;
     this.#source = source;
     this.#news = news;
   }
@@ -84,7 +89,7 @@ export class IncomingBody {
   }
 
   static finish(body: IncomingBody): FutureTrailers {
-    return new FutureTrailers(body.#source, body.#news);
+    return new FutureTrailers(body.#source, body.#news, body.#allowance);
   }
 
   [Symbol.dispose](): void {

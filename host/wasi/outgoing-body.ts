@@ -1,4 +1,5 @@
 /** wasi:http bodies that go out: held while nobody takes them, then passed on as fast as they are taken. */
+import { BytePile } from '../byte-pile.ts';
 import type { Allowance } from './allowance.ts';
 import type { BodySink, ErrorCodeCase, News } from './execution-port.ts';
 import { type Fields, trailersToWire, type WireHeaders } from './fields.ts';
@@ -40,8 +41,7 @@ export class BodyOutlet implements ByteTarget, Flowing {
   #failure: ErrorCodeCase | undefined;
   #trailers: WireHeaders = [];
   #writtenBytes = 0;
-  #held: Uint8Array[] = [];
-  #heldBytes = 0;
+  readonly #held = new BytePile();
   #sink: BodySink | undefined;
   /** Whether the sink has been told of the end. */
   #isOver = false;
@@ -79,7 +79,7 @@ export class BodyOutlet implements ByteTarget, Flowing {
   get budgetBytes(): number {
     if (!this.#sink) return Number.POSITIVE_INFINITY;
     this.pour();
-    return this.#heldBytes > 0 ? 0 : this.#sink.budgetBytes;
+    return this.#held.bytes > 0 ? 0 : this.#sink.budgetBytes;
   }
 
   get isClosed(): boolean {
@@ -94,13 +94,12 @@ export class BodyOutlet implements ByteTarget, Flowing {
       throw streamFailure(error);
     }
     this.#rules.totalAllowance?.take(bytes.length);
-    if (this.#sink && this.#heldBytes === 0) {
+    if (this.#sink && this.#held.bytes === 0) {
       this.#sink.write(bytes);
       return;
     }
     this.#rules.heldAllowance.take(bytes.length);
-    this.#held.push(bytes.slice());
-    this.#heldBytes += bytes.length;
+    this.#held.push(bytes);
   }
 
   flush(): void {
@@ -135,16 +134,12 @@ export class BodyOutlet implements ByteTarget, Flowing {
     const sink = this.#sink;
     if (!sink || this.#isOver) return this.#isOver;
     if (sink.isClosed) this.#forget();
-    while (this.#heldBytes > 0 && sink.budgetBytes > 0) {
-      const [first] = this.#held as [Uint8Array];
-      const part = first.subarray(0, sink.budgetBytes);
+    while (this.#held.bytes > 0 && sink.budgetBytes > 0) {
+      const part = this.#held.take(sink.budgetBytes);
       sink.write(part);
-      if (part.length === first.length) this.#held.shift();
-      else this.#held[0] = first.subarray(part.length);
-      this.#heldBytes -= part.length;
       this.#rules.heldAllowance.giveBack(part.length);
     }
-    if (this.#heldBytes > 0 || this.#state === 'open') return false;
+    if (this.#held.bytes > 0 || this.#state === 'open') return false;
     this.#isOver = true;
     if (this.#failure) sink.abort(this.#failure);
     else sink.finish(this.#trailers);
@@ -156,9 +151,8 @@ export class BodyOutlet implements ByteTarget, Flowing {
   }
 
   #forget(): void {
-    this.#rules.heldAllowance.giveBack(this.#heldBytes);
-    this.#held = [];
-    this.#heldBytes = 0;
+    this.#rules.heldAllowance.giveBack(this.#held.bytes);
+    this.#held.clear();
   }
 }
 
@@ -182,6 +176,7 @@ export class OutgoingBody {
 
   static finish(body: OutgoingBody, trailers: Fields | undefined): void {
     const fault = body.#outlet.finish(trailers ? trailersToWire(trailers) : []);
+    trailers?.[Symbol.dispose]();
     if (fault) throw new ResultError(fault);
   }
 

@@ -1,7 +1,7 @@
 /** Totals over the ledger, by the one metering code that the simulator uses too. */
-import { BillMeter } from '../metering/bill-meter.ts';
-import type { PriceBook } from '../metering/price-book.ts';
-import { reportUsage, UsageMeter, type UsageReport } from '../metering/usage.ts';
+import { BillMeter } from '../../metering/bill-meter.ts';
+import type { PriceBook } from '../../metering/price-book.ts';
+import { reportUsage, UsageMeter, type UsageReport } from '../../metering/usage.ts';
 import type { Ledger, LedgerFilter } from './ledger.ts';
 
 export interface FunctionUsage extends UsageReport {

@@ -1,9 +1,13 @@
 /**
- * The execution records in SQLite. Records are written in groups, and a whole response may leave only after its group
- * is committed: what a client has seen is in the ledger, but for responses that leave piece by piece.
+ * The execution records. A whole response may leave only after its record is written: what a client has seen is in the
+ * ledger, but for responses that leave piece by piece.
  */
-import { type ExecutionRecord, RECORD_KEYS } from '../metering/execution.ts';
-import type { HostDatabase } from './database.ts';
+import { join } from 'node:path';
+import { type ExecutionRecord, RECORD_KEYS } from '../../metering/execution.ts';
+import { dataDirUnusable, type HostDatabase } from '../database.ts';
+import { ledgerPath, openLedgerDatabase, openMemoryLedgerDatabase } from './ledger-database.ts';
+import type { Sweep, Swept } from './ledger-store.ts';
+import { DirectWriter, JournalWriter, type LedgerWriter } from './ledger-writer.ts';
 
 /** A record as it is read back. `id` grows with each execution; some are left out. */
 export interface LedgerEntry extends ExecutionRecord {
@@ -19,6 +23,17 @@ export interface LedgerFilter {
   readonly toUs?: number | undefined;
 }
 
+const RECORD_COLUMNS = RECORD_KEYS.join(', ');
+
+/** Ids that are looked at before other work gets its turn on the thread, however few of them the filter lets pass. */
+const SPAN_IDS = 2_000;
+
+/** Ids that are set aside with one write; a host that is killed leaves out so many at most. */
+const IDS_SET_ASIDE = 10_000;
+
+/** Logs of entries that are written together: a line is in the memory of two threads, several times over. */
+const GROUP_CHARS = 1_000_000;
+
 interface Pending {
   readonly id: number;
   readonly record: ExecutionRecord;
@@ -27,50 +42,55 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
-const COLUMNS = ['id', ...RECORD_KEYS, 'log'];
-
-const RECORD_COLUMNS = RECORD_KEYS.join(', ');
-
-/** Ids that are looked at before other work gets its turn on the thread, however few of them the filter lets pass. */
-const SPAN_IDS = 2_000;
-
-/** Entries that share a commit at most, and how long the first of them waits for others. */
-const GROUP_MAX = 64;
-const GROUP_MS = 0.5;
-
-/** Ids that are set aside with one write; a host that is killed leaves out so many at most. */
-const IDS_SET_ASIDE = 10_000;
+function cellsOf(group: readonly Pending[]): (string | number)[] {
+  const cells: (string | number)[] = [];
+  for (const { id, record, log } of group) {
+    cells.push(id);
+    for (const key of RECORD_KEYS) cells.push(record[key]);
+    cells.push(log);
+  }
+  return cells;
+}
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** @returns what puts entries into the database, all of them or none. */
-function committing(database: HostDatabase): (group: readonly Pending[]) => void {
-  const places = COLUMNS.map(() => '?').join(', ');
-  const sql = `INSERT INTO executions (${COLUMNS.join(', ')}) VALUES (${places})`;
-  const insert = database.prepare<(string | number)[]>(sql);
-  return database.transaction((group: readonly Pending[]) => {
-    for (const { id, record, log } of group) insert.run(id, ...RECORD_KEYS.map((key) => record[key]), log);
-  });
-}
-
 export class Ledger {
   readonly #database: HostDatabase;
-  readonly #commit: ReturnType<typeof committing>;
-  readonly #expectsMore: () => boolean;
+  readonly #writer: LedgerWriter;
   #pending: Pending[] = [];
-  /** When the oldest of them came, by `performance.now()`. */
-  #pendingSinceMs = 0;
+  /** Of their logs. */
+  #pendingChars = 0;
   #nextId: number;
   /** Ids below are set aside on disk: none of them is given again, whether or not it is recorded. */
   #setAsideBelow: number;
 
-  /** @param expectsMore whether other entries are about to come, for which it pays to wait a moment. */
-  constructor(database: HostDatabase, expectsMore: () => boolean = () => false) {
-    this.#expectsMore = expectsMore;
+  private constructor(database: HostDatabase, writer: LedgerWriter) {
     this.#database = database;
-    this.#commit = committing(database);
+    this.#writer = writer;
     this.#setAsideBelow = this.#unusedFrom();
     this.#nextId = Math.max(this.#lastId() + 1, this.#setAsideBelow);
+  }
+
+  /**
+   * Opens, and creates where needed, the ledger of a data folder that this process has to itself.
+   * @param onInternal told where what was written could not be taken into the database, which is tried again.
+   * @throws CodedError `data-dir-unusable`
+   */
+  static open(dataDir: string, onInternal: (error: unknown) => void): Ledger {
+    let database: HostDatabase | undefined;
+    try {
+      database = openLedgerDatabase(ledgerPath(dataDir));
+      return new Ledger(database, new JournalWriter(database, join(dataDir, 'journal'), onInternal));
+    } catch (thrown) {
+      database?.close();
+      throw dataDirUnusable(dataDir, thrown);
+    }
+  }
+
+  /** One that ends with this process. */
+  static inMemory(): Ledger {
+    const database = openMemoryLedgerDatabase();
+    return new Ledger(database, new DirectWriter(database));
   }
 
   /** How many ids were given until now, those of former hosts included. */
@@ -80,67 +100,41 @@ export class Ledger {
 
   /**
    * An id for an execution that the client is told of before it is recorded; each is given once, whenever the host is
-   * killed. Throws what the database does when no more can be set aside.
+   * killed. Throws what the file system does when no more can be set aside.
    */
   reserveId(): number {
-    if (this.#nextId >= this.#setAsideBelow) this.#setAside(this.#nextId + IDS_SET_ASIDE);
+    if (this.#nextId >= this.#setAsideBelow) {
+      const below = this.#nextId + IDS_SET_ASIDE;
+      this.#writer.write(below);
+      this.#setAsideBelow = below;
+    }
     return this.#nextId++;
   }
 
   /**
-   * Sets ids aside before any is asked for: the first write of a process waits for the disk. Where it fails, the first
-   * execution tries again.
-   */
-  prepare(): void {
-    try {
-      if (this.#nextId >= this.#setAsideBelow) this.#setAside(this.#nextId + IDS_SET_ASIDE);
-    } catch {
-      // Nobody has asked for one yet.
-    }
-  }
-
-  /** Commits what is pending, and lets go of the ids that were set aside and never given. */
-  close(): void {
-    this.flush();
-    try {
-      this.#setAside(this.#nextId);
-    } catch {
-      // They are left out then, which hurts nobody.
-    }
-  }
-
-  /**
-   * Resolves with the entry's id once it is committed. Entries of one turn of the event loop share a commit, and while
-   * more are about to come those of half a millisecond: a commit costs as much as several entries.
+   * Resolves with the entry's id once the entry survives the end of this process; rejects with what the file system
+   * does, and then there is no such entry. Entries of one turn of the event loop are written together: their responses
+   * leave together, and whoever takes those in is woken once.
    * @param id one that was reserved; a new one when absent.
    */
   append(record: ExecutionRecord, log: string, id = this.reserveId()): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#pending.push({ id, record, log, resolve, reject });
-      if (this.#pending.length > 1) return;
-      this.#pendingSinceMs = performance.now();
-      setImmediate(() => this.#flushSoon());
+      this.#pendingChars += log.length;
+      if (this.#pendingChars >= GROUP_CHARS) this.#flush();
+      else if (this.#pending.length === 1) setImmediate(() => this.#flush());
     });
   }
 
-  #flushSoon(): void {
-    const isFull = this.#pending.length >= GROUP_MAX || performance.now() - this.#pendingSinceMs >= GROUP_MS;
-    if (!isFull && this.#pending.length > 0 && this.#expectsMore()) setImmediate(() => this.#flushSoon());
-    else this.flush();
+  /** Writes what is pending, and lets go of the ids that were set aside and never given. */
+  close(): Promise<void> {
+    this.#flush();
+    return this.#writer.close(this.#nextId);
   }
 
-  /** Commits what is pending now. */
-  flush(): void {
-    const group = this.#pending;
-    this.#pending = [];
-    if (group.length === 0) return;
-    try {
-      this.#commit(group);
-    } catch (error) {
-      for (const { reject } of group) reject(error);
-      return;
-    }
-    for (const { id, resolve } of group) resolve(id);
+  /** Deletes what is too old, but for the newest entry of all. */
+  sweep(sweep: Sweep): Promise<Swept> {
+    return this.#writer.sweep(sweep);
   }
 
   /** Newest first: at most `limit` entries with an id below `beforeId`. */
@@ -149,6 +143,7 @@ export class Ledger {
     limit: number,
     beforeId = Number.MAX_SAFE_INTEGER,
   ): Promise<LedgerEntry[]> {
+    await this.#writer.caughtUp();
     const found: LedgerEntry[] = [];
     let below = Math.min(beforeId, this.#lastId() + 1);
     for (;;) {
@@ -165,6 +160,7 @@ export class Ledger {
 
   /** All records that are there when it begins, oldest first, in chunks; other work runs in between. */
   async *read(filter: LedgerFilter): AsyncGenerator<readonly ExecutionRecord[]> {
+    await this.#writer.caughtUp();
     const last = this.#lastId();
     for (let next = 1; ; next += SPAN_IDS) {
       const from = this.#firstIdFrom(filter, next);
@@ -178,9 +174,18 @@ export class Ledger {
     }
   }
 
-  #setAside(belowId: number): void {
-    this.#database.prepare('UPDATE execution_ids SET unusedFrom = ?').run(belowId);
-    this.#setAsideBelow = belowId;
+  #flush(): void {
+    const group = this.#pending;
+    this.#pending = [];
+    this.#pendingChars = 0;
+    if (group.length === 0) return;
+    try {
+      this.#writer.write(cellsOf(group));
+    } catch (error) {
+      for (const { reject } of group) reject(error);
+      return;
+    }
+    for (const { id, resolve } of group) resolve(id);
   }
 
   #unusedFrom(): number {
@@ -195,19 +200,6 @@ export class Ledger {
       .prepare<[], { id: number | null }>('SELECT max(id) AS id FROM executions')
       .get();
     return row?.id ?? 0;
-  }
-
-  /**
-   * Deletes entries that arrived before a time, of the oldest so many by their ids. One that ran for long has a later id
-   * than others that arrived after it, and stays as long as they do. The newest entry of all stays: ids count on from it.
-   * @returns how many were deleted; fewer than `limit` when no more are left.
-   */
-  deleteBefore(arrivedAtUs: number, limit: number): number {
-    const oldest = 'SELECT id FROM executions WHERE id < ? ORDER BY id LIMIT ?';
-    const statement = this.#database.prepare(
-      `DELETE FROM executions WHERE id IN (${oldest}) AND arrivedAtUs < ?`,
-    );
-    return statement.run(this.#lastId(), limit, arrivedAtUs).changes;
   }
 
   /** The first id from this one on that may pass the filter; Infinity when there is none. */
