@@ -1,8 +1,9 @@
 /**
  * How long the first answers of a process take: `npm run bench:first [-- ROUNDS [FOLDER …]]`. Each round starts
  * `ebb serve` anew: a deploy and its first answer, another deploy, and after a restart the first answers of two
- * functions, by a request that comes when the host is ready and by one that comes a second later. Folders are checkouts
- * to compare side by side; by default there is this one.
+ * functions, by a request that comes when the host is ready and by one that comes a second later. What a warm answer
+ * takes after such a second is what the machine and the client take to wake up, not the host's start. Folders are
+ * checkouts to compare side by side; by default there is this one.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -110,6 +111,8 @@ async function measureRound(root: string, round: number, figures: Figures): Prom
   note('a warm answer', warmMs);
   note('first answer after a restart, over warm', firstMs - warmMs);
   note("another function's, over warm", otherMs - warmMs);
+  await sleep(REST_MS);
+  note('a warm one after such a rest, over warm', (await tookMs(() => host.call('one'))) - warmMs);
   await host.stop();
   host = await Served.start(root);
   note('first answer at once when ready', await tookMs(() => host.call('one')));

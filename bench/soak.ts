@@ -5,6 +5,7 @@
  */
 import http from 'node:http';
 import { cpus } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ask } from '../test/host-kit.ts';
 import { ServedHost } from './served-host.ts';
 
@@ -15,6 +16,8 @@ const SAMPLES = 200;
 const WARM_UP_SHARE = 0.2;
 const COMPARED_SHARE = 0.1;
 const DRIFT_PERCENT_MAX = 5;
+/** Twice as long as threads stay that were added for the load. */
+const REST_MS = 10_000;
 const BODY = Buffer.alloc(65_536, 'body ');
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: CONNECTIONS });
@@ -81,7 +84,9 @@ const host = await ServedHost.start([]);
 try {
   const filesBefore = host.openFiles;
   const { rssBytes, unexpected, durationMs } = await soak(host);
+  const filesUnderLoad = host.openFiles;
   agent.destroy();
+  await sleep(REST_MS);
   const at = (share: number) => Math.floor(rssBytes.length * share);
   const early = median(rssBytes.slice(at(WARM_UP_SHARE), at(WARM_UP_SHARE + COMPARED_SHARE)));
   const late = median(rssBytes.slice(at(1 - COMPARED_SHARE)));
@@ -92,7 +97,8 @@ try {
       `${REQUESTS} requests in ${(durationMs / 1_000).toFixed(0)} s, ${perSecond.toFixed(0)} a second, ` +
       `${unexpected} with another answer than expected\n` +
       `resident memory: ${inMb(early)} after the warm-up, ${inMb(late)} at the end, largest ${inMb(Math.max(...rssBytes))}\n` +
-      `drift: ${driftPercent.toFixed(1)} % (bar: ${DRIFT_PERCENT_MAX} %); open files: ${filesBefore} before, ${host.openFiles} after\n`,
+      `drift: ${driftPercent.toFixed(1)} % (bar: ${DRIFT_PERCENT_MAX} %); open files: ` +
+      `${filesBefore} before, ${filesUnderLoad} at the end of the load, ${host.openFiles} after ${REST_MS / 1_000} s of rest\n`,
   );
   if (driftPercent > DRIFT_PERCENT_MAX || unexpected > 0) process.exitCode = 1;
 } finally {

@@ -1,5 +1,7 @@
 /** Many requests at once: each is answered once and recorded once, whatever changes meanwhile. */
+import { once } from 'node:events';
 import http from 'node:http';
+import { connect } from 'node:net';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CORNERS, example, guestOf, saying } from './host-guests.ts';
 import { type Answer, closeAll, errorOf, type Listed, signalled, TestHost, upstream } from './host-kit.ts';
@@ -150,7 +152,10 @@ describe('a guest that never ends', () => {
 describe('a queue', () => {
   test('that is full refuses at once, and a client that leaves it gives its place up', async () => {
     const host = await TestHost.start({ workers: 1, queueLimit: 2, drainTimeoutMs: 1 });
-    await host.deploy('burn', burn);
+    // Without it one thread more would take the second of them, since the first run of all may have been a short one.
+    await host.deploy('burn', burn, { concurrency: 1 });
+    // While the thread has that to do, all of them would wait, and none would run.
+    expect(await host.running.rehearsed).toBe(true);
     await host.call('/f/burn/fib/1');
     const leaving = new AbortController();
     const { signal } = leaving;
@@ -215,11 +220,15 @@ describe('a queue', () => {
   });
 
   test('that is too slow refuses after its time', async () => {
-    const host = await TestHost.start({ workers: 1, queueTimeoutMs: 20, drainTimeoutMs: 1 });
-    await host.deploy('burn', burn);
-    host.call('/f/burn/spin').catch(() => undefined);
-    let answer = await host.call('/f/burn/fib/1');
-    while (answer.status === 200) answer = await host.call('/f/burn/fib/1');
+    const reached = signalled();
+    const never = await upstream(() => reached.happens());
+    const host = await TestHost.start({ allowOutbound: ['127.0.0.1'], drainTimeoutMs: 1 });
+    await host.deploy('corners', corners, { concurrency: 1 });
+    host.call(`/f/corners/fetch?url=${encodeURIComponent(never)}`).catch(() => undefined);
+    await reached.happened;
+    // Not before the first one runs: it would wait no longer than this for a thread either.
+    await host.deploy('corners', corners, { concurrency: 1, queueTimeoutMs: 20 });
+    const answer = await host.call('/f/corners/count');
     expect(answer.status).toBe(503);
     expect(answer.headers['retry-after']).toBe('1');
     expect(errorOf(answer)).toMatchObject({ code: 'queue-timeout', fault: 'system' });
@@ -243,11 +252,13 @@ test('a client that leaves while its function runs is noticed: the run ends, and
   });
   const host = await TestHost.start({ allowOutbound: ['127.0.0.1'], workers: 1 });
   await host.deploy('corners', corners);
-  const leaving = new AbortController();
-  const call = host.call(`/f/corners/fetch?url=${encodeURIComponent(slow)}`, { signal: leaving.signal });
+  const { hostname, port } = new URL(host.publicUrl);
+  const client = connect(Number(port), hostname).resume();
+  client.write(`GET /f/corners/fetch?url=${encodeURIComponent(slow)} HTTP/1.1\r\nhost: h\r\n\r\n`);
   await reached.happened;
-  leaving.abort();
-  await expect(call).rejects.toThrow();
+  // The host ends its side when it has noticed; only then may the guest get what it waits for.
+  client.end();
+  await once(client, 'close');
   answered.happens();
   const [record] = await ledgerOf(host, (all) => all.length > 0);
   expect(record).toMatchObject({ outcome: 'client-closed', httpStatus: 499, bytesOut: 0 });
