@@ -145,6 +145,25 @@ const FILL_WINDOW = answering('(call $put (local.get $e) (i32.const 0) (i32.cons
   end: '',
 });
 
+/** Answers whether its memory grew. */
+const growing = (pages: number): GuestText => ({
+  act: `(i32.store8 (i32.const 64)
+    (i32.add (i32.const 48) (i32.ne (memory.grow (i32.const ${pages})) (i32.const -1))))`,
+});
+
+test('a guest grows there by 4 MiB at most, and is never told that it may not have more', async () => {
+  const some = await guest(growing(64));
+  warm(some);
+  expect(attempt(some).words).toEqual([]);
+  nowMs += 3_600_000;
+  expect(attempt(some).words).toContain('body 1k');
+  const more = await guest(growing(65));
+  for (let round = 0; round < 5; round++) {
+    nowMs += 3_600_000;
+    expect(attempt(more)).toEqual({ result: undefined, words: [] });
+  }
+});
+
 test('a response that fills the window of a body counts', async () => {
   const component = await guest({ act: `${FILL_WINDOW} ${FINISH}`, ...LARGE });
   warm(component);

@@ -23,6 +23,9 @@ export const GROWTH_OFFSET = 16;
  */
 export const SPARE_OFFSET = 24;
 
+/** A number: 1 once something was to grow and did not. */
+export const REFUSED_OFFSET = 32;
+
 /** What one execution has left of its fuel, its room to grow and its spare pages, kept while its thread is in another. */
 export type RunRoom = BigInt64Array;
 /** Places in it, in the order of the cells. */
@@ -42,6 +45,7 @@ export class LimitCells {
   readonly memory: WebAssembly.Memory;
   readonly #words: Int32Array;
   readonly #room: RunRoom;
+  readonly #refused: Int32Array;
   /** Of the execution that the thread is in. */
   #current: RunRoom | undefined;
 
@@ -50,6 +54,7 @@ export class LimitCells {
     this.memory = memory;
     this.#words = new Int32Array(memory.buffer, STOP_OFFSET, 1);
     this.#room = new BigInt64Array(memory.buffer, FUEL_OFFSET, ROOM_NUMBERS);
+    this.#refused = new Int32Array(memory.buffer, REFUSED_OFFSET, 1);
   }
 
   /**
@@ -101,6 +106,15 @@ export class LimitCells {
 
   set fuelLeft(fuel: bigint) {
     this.#room[ROOM.fuel] = fuel;
+  }
+
+  /** Whether anything was refused to grow since this was set. Of the thread, not of one execution. */
+  get hasRefusedGrowth(): boolean {
+    return this.#refused[0] !== 0;
+  }
+
+  set hasRefusedGrowth(has: boolean) {
+    this.#refused[0] = has ? 1 : 0;
   }
 
   /** By how many bytes memories and tables may still grow, all together. */

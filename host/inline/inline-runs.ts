@@ -182,13 +182,17 @@ class Attempt {
 
   run(): Done | undefined {
     const { limits } = this.#order;
+    const { cells } = this.#watch;
     this.#watch.begin(limits.fuelMax);
+    cells.hasRefusedGrowth = false;
     let release: ((isSound: boolean) => boolean) | undefined;
     let done: Done | undefined;
     try {
       const instance = this.#linked.instantiate(this.#execution);
       release = (isSound) => instance.release(isSound);
       const readyMs = performance.now();
+      // One instruction may write all that there is. A guest that is refused more runs where it has its own limit.
+      cells.growthBytesLeft = Math.min(cells.growthBytesLeft, BYTES_MAX);
       instance.handle(this.#execution.request, this.#execution.outparam);
       if (this.#isWhole()) done = this.#done(readyMs, instance.memoryBytes());
     } catch {
@@ -208,7 +212,8 @@ class Attempt {
       answered.catch(() => undefined);
       return false;
     }
-    if (this.#departure.hasLeft || this.#watch.cells.stopReason !== undefined) return false;
+    const { hasRefusedGrowth, stopReason } = this.#watch.cells;
+    if (this.#departure.hasLeft || hasRefusedGrowth || stopReason !== undefined) return false;
     return answered.tag === 'ok' && answered.failure === undefined;
   }
 

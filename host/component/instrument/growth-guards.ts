@@ -4,7 +4,7 @@
  */
 
 import { encodeU32 } from '../binary.ts';
-import { GROWTH_OFFSET, SPARE_OFFSET } from '../limit-cells.ts';
+import { GROWTH_OFFSET, REFUSED_OFFSET, SPARE_OFFSET } from '../limit-cells.ts';
 import { signedLeb } from './byte-sink.ts';
 import type { CellAccess, Code } from './cell-access.ts';
 import { OP } from './opcodes.ts';
@@ -90,7 +90,7 @@ export class GrowthGuards {
     ];
   }
 
-  /** Takes what was given from the room that is left. The result stays on the stack. */
+  /** Takes what was given from the room that is left, or notes that nothing was. The result stays on the stack. */
   #after({ unit, isLong }: Growth, { asked, result }: GrowthLocals): Code {
     const isDone = isLong
       ? [OP.i64Const, MINUS_ONE, OP.i64NotEqual]
@@ -101,8 +101,19 @@ export class GrowthGuards {
     ];
     const left = [...this.#cells.load64(GROWTH_OFFSET), ...used, OP.i64Sub];
     const take = [...this.#cells.store64(GROWTH_OFFSET, left), ...this.#chargeBytes(used)];
+    const refuse = this.#cells.store32(REFUSED_OFFSET, [OP.i32Const, 1]);
     return [
-      ...[OP.localTee, ...encodeU32(result), ...isDone, OP.if, NO_RESULT, ...take, OP.end],
+      ...[
+        OP.localTee,
+        ...encodeU32(result),
+        ...isDone,
+        OP.if,
+        NO_RESULT,
+        ...take,
+        OP.else,
+        ...refuse,
+        OP.end,
+      ],
       ...localGet(result),
     ];
   }
