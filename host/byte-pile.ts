@@ -3,12 +3,14 @@
 /** Larger pieces are kept as they come, smaller ones together in stretches of up to this size. */
 const STRETCH_BYTES = 65_536;
 
+const NOTHING = new Uint8Array();
+
 export class BytePile {
   /** All that wait. */
   bytes = 0;
   /** Those before the last stretch, oldest first. */
   #full: Uint8Array[] = [];
-  #last = new Uint8Array();
+  #last = NOTHING;
   /** Of the last stretch. */
   #lastBytes = 0;
 
@@ -29,7 +31,7 @@ export class BytePile {
 
   #endLast(): void {
     if (this.#lastBytes > 0) this.#full.push(this.#last.subarray(0, this.#lastBytes));
-    this.#last = new Uint8Array();
+    this.#last = NOTHING;
     this.#lastBytes = 0;
   }
 
@@ -37,7 +39,7 @@ export class BytePile {
   take(lengthMax: number): Uint8Array {
     if (this.#full.length === 0) this.#endLast();
     const [first] = this.#full;
-    if (!first) return new Uint8Array();
+    if (!first) return NOTHING;
     const taken = first.subarray(0, lengthMax);
     if (taken.length === first.length) this.#full.shift();
     else this.#full[0] = first.subarray(taken.length);
@@ -53,7 +55,7 @@ export class BytePile {
   clear(): void {
     this.bytes = 0;
     this.#full = [];
-    this.#last = new Uint8Array();
+    this.#last = NOTHING;
     this.#lastBytes = 0;
   }
 }

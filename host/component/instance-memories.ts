@@ -1,17 +1,16 @@
 /** The linear memories that the instances of one execution have: some from a pool, some made for it alone. */
-import { clearMemory } from './clear-memory.ts';
 import { KEPT_PAGES_MAX, type MemoryType } from './import-memory.ts';
 import { PAGE_BYTES } from './instrument/growth-guards.ts';
 import type { MemoryPool } from './memory-pool.ts';
+import { MemoryView } from './memory-view.ts';
 
 interface Pooled {
-  readonly memory: WebAssembly.Memory;
+  readonly view: MemoryView;
   readonly type: MemoryType;
 }
 
 /** How many pages it has grown by. */
-const grownPages = ({ memory, type }: Pooled): number =>
-  memory.buffer.byteLength / PAGE_BYTES - type.pagesInitial;
+const grownPages = ({ view, type }: Pooled): number => view.bytes.length / PAGE_BYTES - type.pagesInitial;
 
 /** A memory is not cleared for others that is larger than so many times what was used of it. */
 const UNUSED_MAX = 2;
@@ -30,7 +29,7 @@ export class InstanceMemories {
   /** Takes one of zeros from the pool. */
   take(type: MemoryType): WebAssembly.Memory {
     const memory = this.#pool.take(type);
-    this.#pooled.push({ memory, type });
+    this.#pooled.push({ view: new MemoryView(memory), type });
     return memory;
   }
 
@@ -41,7 +40,9 @@ export class InstanceMemories {
 
   /** Pages that the next instance has beyond those it starts with: memories never shrink. */
   get sparePages(): number {
-    return this.#pooled.reduce((sum, pooled) => sum + grownPages(pooled), 0);
+    let pages = 0;
+    for (const pooled of this.#pooled) pages += grownPages(pooled);
+    return pages;
   }
 
   /**
@@ -49,9 +50,8 @@ export class InstanceMemories {
    * memories none may have any.
    */
   #canClear(bytesUsed: number): boolean {
+    if (this.sparePages === 0) return true;
     const bytes = this.bytesWith(NONE);
-    const { sparePages } = this;
-    if (sparePages === 0) return true;
     const isSmall = bytes <= KEPT_PAGES_MAX * PAGE_BYTES && bytes <= UNUSED_MAX * bytesUsed;
     return this.#pooled.length === 1 && isSmall;
   }
@@ -59,14 +59,14 @@ export class InstanceMemories {
   /** What they hold together with others, some of which may be the same. */
   bytesWith(others: ReadonlySet<WebAssembly.Memory>): number {
     let bytes = 0;
-    for (const { memory } of this.#pooled) bytes += memory.buffer.byteLength;
+    for (const { view } of this.#pooled) bytes += view.bytes.length;
     for (const memory of this.#made) bytes += memory.buffer.byteLength;
     for (const memory of others) if (!this.#isCounted(memory)) bytes += memory.buffer.byteLength;
     return bytes;
   }
 
   #isCounted(memory: WebAssembly.Memory): boolean {
-    return this.#made.includes(memory) || this.#pooled.some((pooled) => pooled.memory === memory);
+    return this.#made.includes(memory) || this.#pooled.some(({ view }) => view.memory === memory);
   }
 
   /**
@@ -77,16 +77,16 @@ export class InstanceMemories {
   clear(bytesUsed: number): number | undefined {
     if (!this.#canClear(bytesUsed)) return undefined;
     let bytes = 0;
-    for (const { memory } of this.#pooled) {
-      clearMemory(memory);
-      bytes += memory.buffer.byteLength;
+    for (const { view } of this.#pooled) {
+      view.clear();
+      bytes += view.bytes.length;
     }
     return bytes;
   }
 
   /** Gives them back, or lets them go. */
   release(): void {
-    for (const { memory, type } of this.#pooled) this.#pool.give(memory, type);
+    for (const { view, type } of this.#pooled) this.#pool.give(view.memory, type);
     this.#pooled = [];
     this.#made = [];
   }

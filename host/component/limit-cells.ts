@@ -31,6 +31,9 @@ export type RunRoom = BigInt64Array;
 /** Places in it, in the order of the cells. */
 export const ROOM = { fuel: 0, growthBytes: 1, sparePages: 2 } as const;
 export const ROOM_NUMBERS = 3;
+const HALF = 2 ** 32;
+const GROWTH_HALF = 2 * ROOM.growthBytes;
+const SPARE_HALF = 2 * ROOM.sparePages;
 
 /** One page of 64 KiB, the least that a memory can be. */
 const PAGES = 1;
@@ -45,6 +48,8 @@ export class LimitCells {
   readonly memory: WebAssembly.Memory;
   readonly #words: Int32Array;
   readonly #room: RunRoom;
+  /** The same in halves, lower ones first: a number is read from them without an object for it. */
+  readonly #halves: Uint32Array;
   readonly #refused: Int32Array;
   /** Of the execution that the thread is in. */
   #current: RunRoom | undefined;
@@ -54,6 +59,7 @@ export class LimitCells {
     this.memory = memory;
     this.#words = new Int32Array(memory.buffer, STOP_OFFSET, 1);
     this.#room = new BigInt64Array(memory.buffer, FUEL_OFFSET, ROOM_NUMBERS);
+    this.#halves = new Uint32Array(memory.buffer, FUEL_OFFSET, 2 * ROOM_NUMBERS);
     this.#refused = new Int32Array(memory.buffer, REFUSED_OFFSET, 1);
   }
 
@@ -119,15 +125,16 @@ export class LimitCells {
 
   /** By how many bytes memories and tables may still grow, all together. */
   get growthBytesLeft(): number {
-    return Number(this.#room[ROOM.growthBytes]);
+    return (this.#halves[GROWTH_HALF] as number) + (this.#halves[GROWTH_HALF + 1] as number) * HALF;
   }
 
   set growthBytesLeft(bytes: number) {
-    this.#room[ROOM.growthBytes] = BigInt(bytes);
+    this.#halves[GROWTH_HALF] = bytes % HALF;
+    this.#halves[GROWTH_HALF + 1] = Math.floor(bytes / HALF);
   }
 
   set sparePages(pages: number) {
-    this.#room[ROOM.sparePages] = BigInt(pages);
+    this.#halves[SPARE_HALF] = pages;
   }
 
   /** What the execution that the thread is in has left, to be asked for by `sparePagesOf` from then on. */
@@ -137,6 +144,8 @@ export class LimitCells {
 
   /** How many pages of its memory an execution has not been given, whether or not the thread is in it. */
   sparePagesOf(room: RunRoom): number {
-    return Number((room === this.#current ? this.#room : room)[ROOM.sparePages]);
+    return room === this.#current || room === this.#room
+      ? (this.#halves[SPARE_HALF] as number)
+      : Number(room[ROOM.sparePages]);
   }
 }

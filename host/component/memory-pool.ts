@@ -2,8 +2,8 @@
  * Linear memories that were used and can be used again, all of them zero. Making one costs more than a small guest's
  * whole run, and many made in a row make the collector run. Knows nothing of components.
  */
-import { clearMemory } from './clear-memory.ts';
 import { KEPT_PAGES_MAX, type MemoryType } from './import-memory.ts';
+import { MemoryView } from './memory-view.ts';
 import { type Resting, RestingPlaces } from './resting.ts';
 
 const BYTES_PER_PAGE = 65_536;
@@ -46,7 +46,7 @@ export class MemoryPool {
   give(memory: WebAssembly.Memory, type: MemoryType): void {
     const bytes = type.pagesInitial * BYTES_PER_PAGE;
     if (memory.buffer.byteLength !== bytes || type.pagesInitial > KEPT_PAGES_MAX) return;
-    clearMemory(memory);
+    new MemoryView(memory).clear();
     const kept: Kept = { ...type, memory, bytes, letGo: () => this.#forget(kept) };
     this.#kept.push(kept);
     this.resting.add(kept);

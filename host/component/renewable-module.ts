@@ -2,10 +2,11 @@
  * Makes what the engine does when it makes an instance of a core module callable again: a function is added that sets
  * the module's globals and writes its data. An instance whose memories are zero is after a call of it as a new one is,
  * since modules that could change anything else are refused. So are those with a start: it would run while instances
- * that come after it still have what is left of their last request, and it could call them. Nothing is renumbered.
+ * that come after it still have what is left of their last request, and it could call them. Nothing but data is renumbered.
  */
 import { encodeU32 } from './binary.ts';
 import { CORE_SECTION } from './core-format.ts';
+import { dataPieces } from './data-segments.ts';
 import { ByteSink, signedLeb } from './instrument/byte-sink.ts';
 import { Cursor } from './instrument/cursor.ts';
 import { readImports } from './instrument/memories.ts';
@@ -22,7 +23,8 @@ const KIND_FUNCTION = 0;
 const MUTABLE = 1;
 /** i32, i64, f32, f64 and v128: what needs no reference to be set again. */
 const NUMBER_TYPES = new Set([0x7f, 0x7e, 0x7d, 0x7c, 0x7b]);
-const DATA = { active: 0, passive: 1, activeWithMemory: 2 } as const;
+/** A form of data segment. */
+const PASSIVE = 1;
 /** Segments and globals: the function should stay small beside the module. */
 const ENTRIES_MAX = 10_000;
 
@@ -162,33 +164,23 @@ class Renewal {
     return this.#bytes.subarray(start, cursor.offset - 1);
   }
 
-  /** @returns the same segments, none of which the engine writes by itself. */
+  /** @returns the same data in segments that the engine does not write by itself. */
   #writeData(): { readonly section: Uint8Array; readonly count: number } | undefined {
-    return this.#read(CORE_SECTION.data, (cursor) => {
-      const count = cursor.u32();
-      const section = new ByteSink(cursor.end - cursor.offset + 16);
-      section.append(encodeU32(count));
-      for (let index = 0; index < count; index++) {
-        const form = cursor.u32();
-        if (form > DATA.activeWithMemory) throw refuse(cursor.offset, 'expected a known form of data');
-        const memory = form === DATA.activeWithMemory ? cursor.u32() : 0;
-        const place = form === DATA.passive ? undefined : this.#expression(cursor);
-        const length = cursor.u32();
-        const content = cursor.slice(length);
-        section.append([DATA.passive, ...encodeU32(length)]);
-        section.copy(this.#bytes, content.offset, content.end);
-        if (place) this.#writeSegment(place, { index, memory, length });
-      }
-      return { section: section.view(), count };
-    });
-  }
-
-  #writeSegment(place: Uint8Array, segment: { index: number; memory: number; length: number }): void {
-    this.#count();
-    const { index, memory, length } = segment;
-    this.#body.append(place);
-    this.#body.append([OP.i32Const, 0, OP.i32Const, ...signedLeb(length)]);
-    this.#body.append([OP.miscPrefix, OP.memoryInit & 0xff, ...encodeU32(index), ...encodeU32(memory)]);
+    const pieces = this.#read(CORE_SECTION.data, (cursor) =>
+      dataPieces(cursor, (place) => this.#expression(place)),
+    );
+    if (!pieces) return undefined;
+    const section = new ByteSink(1_024);
+    section.append(encodeU32(pieces.length));
+    for (const [index, { memory, place, bytes }] of pieces.entries()) {
+      section.append([PASSIVE, ...encodeU32(bytes.length)]);
+      section.append(bytes);
+      this.#count();
+      this.#body.append(place);
+      this.#body.append([OP.i32Const, 0, OP.i32Const, ...signedLeb(bytes.length)]);
+      this.#body.append([OP.miscPrefix, OP.memoryInit & 0xff, ...encodeU32(index), ...encodeU32(memory)]);
+    }
+    return { section: section.view(), count: pieces.length };
   }
 
   #count(): void {

@@ -1,4 +1,5 @@
 /** The thread of `LedgerThread`: answers its questions one after the other. */
+import os from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { openLedgerDatabase } from './ledger-database.ts';
 import { LedgerStore, type Swept } from './ledger-store.ts';
@@ -31,4 +32,7 @@ parentPort?.on('message', (question: LedgerQuestion) => {
   database.close();
   parentPort?.close();
 });
+// Nobody waits for it but who reads, while others wait for the threads that answer. Elsewhere than on Linux a thread has
+// no priority of its own, and this would be the whole process's.
+if (process.platform === 'linux') os.setPriority(0, os.constants.priority.PRIORITY_BELOW_NORMAL);
 parentPort?.postMessage('ready');
