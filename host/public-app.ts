@@ -22,6 +22,7 @@ const TARGET = /^(?:https?:\/\/([^/?#]*))?\/f\/([^/?#]+)(.*)$/s;
 
 /** Names may come percent-encoded; what cannot be decoded is no name of a function. */
 function decoded(name: string): string {
+  if (!name.includes('%')) return name;
   try {
     return decodeURIComponent(name);
   } catch {

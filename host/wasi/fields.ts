@@ -52,7 +52,9 @@ function fromWire(wire: WireHeaders): FieldEntry[] {
 const NAMED_MAX = 64;
 
 const latin1Of = (value: Uint8Array): string =>
-  value.length <= NAMED_MAX ? String.fromCharCode(...value) : Buffer.from(value).toString('latin1');
+  value.length <= NAMED_MAX
+    ? String.fromCharCode.apply(null, value as unknown as number[])
+    : Buffer.from(value).toString('latin1');
 
 const isFieldByte = (byte: number): boolean => byte === 0x09 || (byte >= 0x20 && byte !== 0x7f);
 
