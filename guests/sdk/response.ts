@@ -68,7 +68,8 @@ function sendHead(response: Response): i32 {
   const fields = makeFields(response.headers);
   if (fields < 0) throw new Error('the host refuses a header of the response');
   const resource = newResponse(fields);
-  if (response.status & ~0xffff || setStatus(resource, response.status)) {
+  // What a new one has by itself.
+  if (response.status !== 200 && (response.status & ~0xffff || setStatus(resource, response.status))) {
     throw new Error('the host refuses the response status ' + decimal(response.status));
   }
   responseBody(resource, answer);
