@@ -9,6 +9,8 @@ import { join } from 'node:path';
 const FILE_BYTES = 4_194_304;
 /** Read at once; more where a line is longer. */
 const PIECE_BYTES = 262_144;
+/** Used again and again: many new ones in a row are much memory before the collector comes by. */
+const usualPiece = Buffer.allocUnsafe(PIECE_BYTES);
 const SUFFIX = '.jsonl';
 const NEWLINE = 10;
 
@@ -33,13 +35,12 @@ export function journalLines(
 ): { readonly lines: readonly string[]; readonly nextByte: number } {
   const descriptor = openSync(pathOf(folder, file), 'r');
   try {
-    for (let bytes = PIECE_BYTES; ; bytes *= 2) {
-      const piece = Buffer.allocUnsafe(bytes);
-      const length = readSync(descriptor, piece, 0, bytes, fromByte);
+    for (let piece = usualPiece; ; piece = Buffer.allocUnsafe(2 * piece.length)) {
+      const length = readSync(descriptor, piece, 0, piece.length, fromByte);
       const end = piece.subarray(0, length).lastIndexOf(NEWLINE);
       if (end >= 0)
         return { lines: piece.toString('utf8', 0, end).split('\n'), nextByte: fromByte + end + 1 };
-      if (length < bytes) return { lines: [], nextByte: fromByte };
+      if (length < piece.length) return { lines: [], nextByte: fromByte };
     }
   } finally {
     closeSync(descriptor);

@@ -26,6 +26,12 @@ export interface ThreadLoad {
   blocked: number;
 }
 
+/**
+ * What was made last in its heap, garbage mostly. Half of what the engine allows, to which a thread would grow slowly,
+ * over hundreds of thousands of requests.
+ */
+const YOUNG_MB = 24;
+
 /** How long a thread has to say what it has used: many times what it takes one that is only kept from its processor. */
 const ANSWER_MS = 50;
 const soon = (): Promise<undefined> =>
@@ -53,7 +59,8 @@ export class GuestThread {
   constructor(area: SharedArea, events: ThreadEvents) {
     const { memory: bell } = this.#bell;
     const workerData: WorkerStart = { area: area.memory, bell, limits: this.#cells.memory };
-    this.#worker = new Worker(siblingModule(import.meta.url, 'worker'), { workerData });
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB };
+    this.#worker = new Worker(siblingModule(import.meta.url, 'worker'), { workerData, resourceLimits });
     this.#worker.on('message', ({ type }: FromWorker) => {
       if (type === 'news') {
         events.onNews();
