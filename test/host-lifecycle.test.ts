@@ -213,8 +213,8 @@ describe('a data folder', () => {
       const endOfJson = whole.indexOf('\n', 100);
       const damages = [
         () => rm(plan),
-        ...[0, endOfJson >> 1, (endOfJson + whole.length) >> 1].map(withOneBitChanged),
-        ...[0, whole.length - 1].map((length) => () => truncate(plan, length)),
+        ...[0, 64, endOfJson >> 1, endOfJson, (endOfJson + whole.length) >> 1].map(withOneBitChanged),
+        ...[0, 64, endOfJson, whole.length - 1].map((length) => () => truncate(plan, length)),
         () => rm(plan).then(() => mkdir(join(plan, 'of an older build'), { recursive: true })),
       ];
       for (const damage of damages) {

@@ -290,6 +290,8 @@ describe('the settings of reuse', () => {
   test('hold in several threads, where a function finds the one that keeps its instance', async () => {
     const host = await TestHost.start({ workers: 3 });
     await host.deploy('f', counting, MANY);
+    // While the thread that keeps it has that to do, another one serves.
+    expect(await host.running.rehearsed).toBe(true);
     const paths = Array.from({ length: 12 }, () => '/f/f');
     const said = await texts(host, ...paths);
     // One request at a time: each is served where the one before was.
