@@ -82,6 +82,16 @@ describe('a renewed instance is as a new one', () => {
       'with data, one piece over the other',
       `(memory 1) (data (i32.const 8) "first") (data (i32.const 10) "second") (data (i32.const 65530) "last") (data (i32.const 0) "") ${USE('')}`,
     ],
+    [
+      'with data in a row, near and far',
+      `(memory 1) (data (i32.const 8) "one") (data (i32.const 11) "two") (data (i32.const 64) "") (data (i32.const 100) "three")
+       (data (i32.const 617) "four") (data (i32.const 40000) "five") (data (i32.const 65535) "x") ${USE('')}`,
+    ],
+    [
+      'with data in a row but for one place that is imported',
+      `(import "host" "seven" (global $seven i32)) (memory 1) (data (global.get $seven) "at seven")
+       (data (i32.const 0) "0") (data (i32.const 20) "1") ${USE('')}`,
+    ],
     ['with data that only its code would write', `(memory 1) (data "passive") ${USE('')}`],
     [
       'with a table that its code only reads',
@@ -109,7 +119,18 @@ describe('a renewed instance is as a new one', () => {
   });
 
   test('whatever its globals and data are', async () => {
-    const module = fc.record({ globals: fc.array(global), segments: fc.array(data) });
+    const near = fc.array(
+      fc.record({ gap: fc.integer({ min: 0, max: 1_200 }), text: data.map(({ text }) => text) }),
+    );
+    const inARow = near.map((pieces) => {
+      let end = 0;
+      return pieces.map(({ gap, text }) => {
+        const at = end + gap;
+        end = at + text.length;
+        return { at, text };
+      });
+    });
+    const module = fc.record({ globals: fc.array(global), segments: fc.oneof(fc.array(data), inARow) });
     await fc.assert(
       fc.asyncProperty(module, async ({ globals, segments }) => {
         const variables = globals.flatMap(({ isVariable, isLong }, index) =>
