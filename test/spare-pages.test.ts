@@ -171,6 +171,8 @@ describe('a component whose memory grows', () => {
     expect(instance.memoryBytes()).toBe(PAGE);
     expect(instance.rest?.()).toBe(true);
     expect(run({ path: '/a' })).toMatchObject({ outcome: 'ok', memoryBytes: 2 * PAGE });
+    // Others have had the cells meanwhile, and the place in which its room was kept.
+    expect(instance.memoryBytes()).toBe(PAGE);
     const second = executionOf('/ab');
     instance.resume?.(second);
     instance.handle(second.request, second.outparam);

@@ -67,6 +67,7 @@ export class MemoryBudget {
   /** Room that the first request had, and what is left of it between two. */
   #roomBytes: number | undefined;
   #bytesLeft = 0;
+  /** Of the present request; others have it afterwards. */
   #room: RunRoom | undefined;
   #spareBetween = 0;
 
@@ -90,7 +91,7 @@ export class MemoryBudget {
 
   /** Of those, how many the guest has not asked for. */
   get sparePages(): number {
-    return this.#room ? this.#cells.sparePagesOf(this.#room) : 0;
+    return this.#room ? this.#cells.sparePagesOf(this.#room) : this.#spareBetween;
   }
 
   /** To be called once all instances are made: what is left is the room of the first request. */
@@ -107,6 +108,7 @@ export class MemoryBudget {
   pause(): void {
     this.#bytesLeft = this.#cells.growthBytesLeft;
     this.#spareBetween = this.sparePages;
+    this.#room = undefined;
   }
 
   resume(): void {
