@@ -19,6 +19,7 @@ import { Retention } from './ledger/retention.ts';
 import { MemoryRelief } from './memory-relief.ts';
 import { NestedCalls } from './nested-calls.ts';
 import { type Resolver, systemResolver } from './outbound-access.ts';
+import { openPreopens } from './preopens.ts';
 import { checkFunctionName, type DeployedFunction, Registry } from './registry.ts';
 import type { Stage } from './rehearsal/stand-in.ts';
 import { SettingsStore } from './settings-store.ts';
@@ -92,15 +93,17 @@ export class Host {
     });
   }
 
-  /** @throws CodedError `data-dir-unusable` */
+  /** @throws CodedError `data-dir-unusable`, or `config-invalid` for a folder of guests that is not there. */
   static async open(config: HostConfig, world: HostSurroundings): Promise<Host> {
     const { dataDir } = config;
+    const preopens = openPreopens(config.preopens);
     const database = openHostDatabase(dataDir);
     let ledger: Ledger | undefined;
     try {
       ledger = Ledger.open(dataDir, world.onInternal);
       const registry = new Registry(database);
-      const settings = new SettingsStore(database, config, world.resolve ?? systemResolver);
+      const { resolve = systemResolver } = world;
+      const settings = new SettingsStore(database, config, { resolve, preopens });
       const planner = new Planner();
       const store = await ArtifactStore.open(dataDir, planner, toBytes(config.memoryMb), (version) =>
         registry.isUsed(version),

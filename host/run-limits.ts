@@ -2,6 +2,7 @@
 import { toBytes } from './config.ts';
 import type { FunctionSettings } from './function-settings.ts';
 import type { OutboundAccess } from './outbound-access.ts';
+import type { Preopen } from './preopens.ts';
 
 const BYTES_PER_KB = 1_024;
 
@@ -28,9 +29,15 @@ export interface RunLimits {
   readonly outboundRequestsMax: number;
   readonly logBytesMax: number;
   readonly outbound: OutboundAccess;
+  readonly preopens: readonly Preopen[];
 }
 
-export function runLimits(settings: FunctionSettings, outbound: OutboundAccess): RunLimits {
+/** @param preopens all folders of the host, of which the settings name those that the function has. */
+export function runLimits(
+  settings: FunctionSettings,
+  outbound: OutboundAccess,
+  preopens: readonly Preopen[],
+): RunLimits {
   return Object.freeze({
     timeLimitMs: settings.timeLimitMs,
     cpuLimitMs: settings.cpuLimitMs,
@@ -45,6 +52,7 @@ export function runLimits(settings: FunctionSettings, outbound: OutboundAccess):
     outboundRequestsMax: settings.outboundRequests,
     logBytesMax: settings.logKb * BYTES_PER_KB,
     outbound,
+    preopens: preopens.filter(({ guestPath }) => settings.preopens.includes(guestPath)),
   });
 }
 
