@@ -19,9 +19,11 @@ import { Retention } from './ledger/retention.ts';
 import { MemoryRelief } from './memory-relief.ts';
 import { NestedCalls } from './nested-calls.ts';
 import { type Resolver, systemResolver } from './outbound-access.ts';
+import { preload } from './preload.ts';
 import { openPreopens } from './preopens.ts';
 import { checkFunctionName, type DeployedFunction, Registry } from './registry.ts';
 import type { Stage } from './rehearsal/stand-in.ts';
+import { runnableOf } from './run-limits.ts';
 import { SettingsStore } from './settings-store.ts';
 import { WorkerPool } from './threads/pool.ts';
 
@@ -194,6 +196,19 @@ export class Host {
     };
   }
 
+  /** Compiles what ran last, if anything did. */
+  preload(): Promise<void> {
+    return preload({
+      ledger: this.ledger,
+      cache: this.#cache,
+      runnableOf: (name) => {
+        const version = this.registry.find(name)?.version;
+        return version === undefined ? undefined : runnableOf(version, this.settings.limits(name));
+      },
+      isOver: () => this.#draining,
+    });
+  }
+
   /** From now on new requests are refused; those that run go on. */
   beginDraining(): void {
     this.#draining = true;
@@ -285,10 +300,7 @@ export class Host {
   /** The files go last: nobody finds the version any more, and those who have found it have loaded it. */
   async #forgetUnused(version: string): Promise<void> {
     const names = this.registry.namesOf(version);
-    const keys = names.map((name) => {
-      const { memoryBytesMax, fuelMax } = this.settings.limits(name);
-      return keyOf({ version, memoryBytesMax, countsFuel: fuelMax > 0 });
-    });
+    const keys = names.map((name) => keyOf(runnableOf(version, this.settings.limits(name))));
     await this.#cache.forget(version, new Set(keys));
     if (names.length === 0) await this.#store.remove(version);
   }

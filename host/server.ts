@@ -22,6 +22,8 @@ export interface RunningHost {
   readonly adminUrl: string;
   /** Whether its rehearsal went well, once that is over; nothing else has to wait for it. */
   readonly rehearsed: Promise<boolean>;
+  /** Resolves once what ran last is compiled, where that can be done. */
+  readonly preloaded: Promise<void>;
   /**
    * Stops: new requests are refused, running ones end (for at most the drain timeout), then everything closes.
    * @returns whether all requests had ended by themselves.
@@ -89,12 +91,14 @@ export async function startHost(config: HostConfig, world: HostSurroundings): Pr
       serveAdmin: (socket) => adminListener.serve(socket),
       patience: PUBLIC_PATIENCE,
     });
+    const preloaded = rehearsal.ended.then(() => host.preload());
     let stopped: Promise<boolean> | undefined;
     return {
       host,
       publicUrl,
       adminUrl,
       rehearsed: rehearsal.ended,
+      preloaded,
       stop: () => (stopped ??= stop(rehearsal)),
     };
   } catch (thrown) {
