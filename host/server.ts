@@ -62,7 +62,7 @@ function endsWithin(timeoutMs: number, work: Promise<unknown>): Promise<boolean>
 
 /**
  * Opens a host and listens on both addresses.
- * @throws CodedError `data-dir-unusable` or `port-unavailable`; nothing stays open then.
+ * @throws CodedError `data-dir-unusable`, `port-unavailable` or `config-invalid`; nothing stays open then.
  */
 export async function startHost(config: HostConfig, world: HostSurroundings): Promise<RunningHost> {
   const host = await Host.open(config, world);
