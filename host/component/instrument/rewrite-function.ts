@@ -1,6 +1,7 @@
 /**
- * Puts guards into one function: at the head of each loop, at the entry of what calls, and wherever straight code
- * grows long, so that between two checks a guest can only do a bounded amount of work. Knows nothing of sections.
+ * Puts guards into one function: at the head of each loop, before the first call, and wherever straight code grows long,
+ * so that between two checks a guest can only do a bounded amount of work. Ways on which nothing is called or repeated
+ * have none, which is most runs of a small recursive function. Knows nothing of sections.
  */
 import { encodeU32 } from '../binary.ts';
 import { ByteSink } from './byte-sink.ts';
@@ -12,6 +13,7 @@ import type { IndexSpaces } from './index-spaces.ts';
 import { OP } from './opcodes.ts';
 import { Refusal } from './refusal.ts';
 import { skipValueType, Walker } from './walk.ts';
+import { Ways } from './ways.ts';
 
 /**
  * Instructions between two checks of straight code, where some count as many: what is called may run as long, and to
@@ -39,12 +41,6 @@ function weightOf(opcode: number): number {
   return rangeUnit(opcode) ? RANGE_WEIGHT : 1;
 }
 
-/** One block: how long straight code was at its begin, and at most inside of it. */
-interface Block {
-  entry: number;
-  peak: number;
-}
-
 /** Rewrites functions one after the other, with room that is used again. */
 export class FunctionRewriter {
   readonly #bytes: Uint8Array;
@@ -52,13 +48,16 @@ export class FunctionRewriter {
   readonly #guards: Guards;
   readonly #spaces: IndexSpaces;
   readonly #code = new ByteSink(65_536);
-  readonly #blocks: Block[] = [];
-  #depth = 0;
+  readonly #ways = new Ways();
   /** Up to here the source was copied. */
   #copied = 0;
-  /** Instructions since the last check, on the worst way to where the walk is. */
-  #straight = 0;
   #uncharged = 0;
+  /** Where the outermost instruction begins that the walk is in. */
+  #outerStart = 0;
+  /** The same of the first call without a check before it. */
+  #firstCallIn: number | undefined;
+  /** Whether there is another such call, which the check before the first one does not cover. */
+  #isUncovered = false;
   /** Locals of the function, and the ones that are added behind them: two of a type. */
   #localCount = 0;
   readonly #added: number[] = [];
@@ -78,18 +77,20 @@ export class FunctionRewriter {
     const groups = body.u32();
     const groupsStart = body.offset;
     this.#localCount = skipLocals(body, groups) + this.#parameterCount(index);
-    this.#added.length = 0;
     const codeStart = body.offset;
-    const calls = this.#rewriteCode(body);
-    const entry = calls ? this.#guards.check : NOTHING;
+    this.#firstCallIn = undefined;
+    this.#rewriteCode(body);
+    if (this.#isUncovered) {
+      body.offset = codeStart;
+      this.#rewriteCode(body, this.#firstCallIn);
+    }
     const allGroups = encodeU32(groups + this.#added.length);
     const added = this.#added.flatMap((type) => [LOCALS_ADDED, type]);
     const localBytes = allGroups.length + codeStart - groupsStart + added.length;
-    out.append(encodeU32(localBytes + entry.length + this.#code.length));
+    out.append(encodeU32(localBytes + this.#code.length));
     out.append(allGroups);
     out.copy(this.#bytes, groupsStart, codeStart);
     out.append(added);
-    out.append(entry);
     out.append(this.#code.view());
   }
 
@@ -98,24 +99,28 @@ export class FunctionRewriter {
     return parameterCounts[functionTypes[index] ?? -1] ?? 0;
   }
 
-  /** @returns whether anything is called: a function that neither calls nor loops ends by itself. */
-  #rewriteCode(body: Cursor): boolean {
+  /**
+   * Ends early where calls are not covered by a check before the first of them.
+   * @param checkAt an instruction outside of all blocks that has to have one: all calls come after it.
+   */
+  #rewriteCode(body: Cursor, checkAt?: number): void {
     const walker = new Walker(body, this.#memoryCount);
-    let calls = false;
     this.#begin(body.offset);
-    while (this.#depth > 0) {
+    while (this.#ways.depth > 0) {
       const opcode = walker.next();
-      if (isCall(opcode)) calls = true;
+      if (this.#ways.depth === 1) this.#outerStart = walker.start;
+      if (walker.start === checkAt) this.#check(checkAt);
       this.#beforeInstruction(opcode, walker.start);
+      if (this.#isUncovered) return;
       if (opcode === OP.memoryGrow || opcode === OP.tableGrow) this.#guardGrowth(opcode, walker, body);
       else if (opcode === OP.memorySize) this.#hideSpare(walker, body);
       else if (this.#guards.hasFuel && opcode >= PREFIXED) this.#chargeRange(opcode, walker);
-      if (opcode < 0x20) this.#follow(opcode, body.offset);
+      if (opcode === OP.loop) this.#check(body.offset);
+      if (opcode < 0x20) this.#ways.follow(opcode);
     }
     if (!body.done)
       throw new Refusal('module-malformed', body.offset, 'expected the end of a function, got more');
     this.#copyTo(body.offset);
-    return calls;
   }
 
   #guardGrowth(opcode: number, { start, index }: Walker, body: Cursor): void {
@@ -166,12 +171,12 @@ export class FunctionRewriter {
   }
 
   #begin(offset: number): void {
+    this.#added.length = 0;
+    this.#isUncovered = false;
     this.#code.clear();
     this.#copied = offset;
-    this.#straight = 0;
     this.#uncharged = 0;
-    this.#depth = 0;
-    this.#open();
+    this.#ways.begin();
   }
 
   #beforeInstruction(opcode: number, start: number): void {
@@ -179,62 +184,19 @@ export class FunctionRewriter {
       this.#uncharged += fuelCost(opcode);
       if (this.#uncharged > 0 && CHARGED.has(opcode)) this.#charge(start);
     }
-    this.#straight += weightOf(opcode);
-    if (this.#straight >= STRAIGHT_MAX) this.#check(start);
+    if (isCall(opcode) && !this.#ways.isChecked) this.#checkFirstCall(start);
+    this.#ways.straight += weightOf(opcode);
+    if (this.#ways.straight >= STRAIGHT_MAX) this.#check(start);
   }
 
-  /** Keeps up with blocks. At their ends the way may have come from anywhere inside. */
-  #follow(opcode: number, end: number): void {
-    switch (opcode) {
-      case OP.block:
-      case OP.if:
-      case OP.try:
-      case OP.tryTable:
-        this.#open();
-        return;
-      case OP.loop:
-        this.#check(end);
-        this.#open();
-        return;
-      case OP.else:
-        this.#notePeak();
-        this.#straight = this.#block().entry;
-        return;
-      case OP.catch:
-      case OP.catchAll:
-        this.#notePeak();
-        this.#straight = this.#block().peak;
-        return;
-      case OP.end:
-      case OP.delegate:
-        this.#notePeak();
-        this.#straight = this.#block().peak;
-        this.#depth--;
-        if (this.#depth > 0) this.#notePeak();
-    }
-  }
-
-  #open(): void {
-    const block = this.#blocks[this.#depth];
-    if (block) {
-      block.entry = this.#straight;
-      block.peak = this.#straight;
-    } else this.#blocks.push({ entry: this.#straight, peak: this.#straight });
-    this.#depth++;
-  }
-
-  #block(): Block {
-    return this.#blocks[this.#depth - 1] as Block;
-  }
-
-  #notePeak(): void {
-    const block = this.#block();
-    if (this.#straight > block.peak) block.peak = this.#straight;
+  #checkFirstCall(start: number): void {
+    this.#isUncovered = this.#firstCallIn !== undefined;
+    this.#firstCallIn ??= this.#outerStart;
+    this.#check(start);
   }
 
   #check(offset: number): void {
-    this.#notePeak();
-    this.#straight = 0;
+    this.#ways.checked();
     this.#copyTo(offset);
     this.#code.append(this.#guards.check);
   }
@@ -253,8 +215,6 @@ export class FunctionRewriter {
 
 /** Opcodes from here on have a prefix. */
 const PREFIXED = 0x100;
-
-const NOTHING = new Uint8Array();
 
 /** Of each type that is added. */
 const LOCALS_ADDED = 2;
