@@ -15,8 +15,9 @@ import {
   type MetadataHash,
   metadataHash,
 } from './file-stat.ts';
-import { linkAt, type Place, placeOf } from './guest-path.ts';
+import { type Place, placeOf } from './guest-path.ts';
 import type { OpenFile, OpenFiles } from './open-files.ts';
+import { statsAt, targetAt } from './pinned.ts';
 
 interface PathFlags {
   readonly symlinkFollow: boolean;
@@ -99,7 +100,7 @@ export class Descriptor {
   readlinkAt(path: string): string {
     const { hostPath, stats } = this.#placeOf(path, false);
     if (!stats.isSymbolicLink()) throw refusal('invalid');
-    const target = linkAt(hostPath);
+    const target = targetAt(hostPath);
     if (target.startsWith('/')) throw refusal('not-permitted');
     return target;
   }
@@ -109,7 +110,7 @@ export class Descriptor {
   }
 
   statAt({ symlinkFollow }: PathFlags, path: string): DescriptorStat {
-    return descriptorStat(this.#placeOf(path, symlinkFollow).stats);
+    return descriptorStat(statsAt(this.#placeOf(path, symlinkFollow).hostPath));
   }
 
   metadataHash(): MetadataHash {
@@ -117,7 +118,7 @@ export class Descriptor {
   }
 
   metadataHashAt({ symlinkFollow }: PathFlags, path: string): MetadataHash {
-    return metadataHash(this.#placeOf(path, symlinkFollow).stats);
+    return metadataHash(statsAt(this.#placeOf(path, symlinkFollow).hostPath));
   }
 
   isSameObject(other: Descriptor): boolean {
@@ -204,7 +205,7 @@ export class Descriptor {
   #stats(): BigIntStats {
     this.#files();
     const opened = this.#opened;
-    if ('folder' in opened) return placeOf(opened.folder, '.', false).stats;
+    if ('folder' in opened) return statsAt(opened.folder);
     return asked(() => fstatSync(opened.file.fd, { bigint: true }));
   }
 
