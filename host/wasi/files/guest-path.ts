@@ -5,7 +5,7 @@
  */
 import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs';
 import { asked, refusal } from './file-errors.ts';
-import { textOf } from './file-names.ts';
+import { textOf } from './file-stat.ts';
 
 /** What a path leads to. */
 export interface Place {

@@ -1,8 +1,7 @@
 /** The files and listings that one execution has open: what the system holds for it, until it ends at the latest. */
-import { closeSync, constants, type Dir, fstatSync, opendirSync, openSync } from 'node:fs';
+import { closeSync, constants, type Dir, fstatSync, opendirSync, openSync, readFileSync } from 'node:fs';
 import type { ExecutionPort } from '../execution-port.ts';
 import { asked, refusal } from './file-errors.ts';
-import { isForGuests } from './file-numbers.ts';
 import { checkPlace, pathOf, TELLS_PLACES } from './pinned.ts';
 
 /** Files and listings that an execution may have open at once: they take one or two of the process's file numbers. */
@@ -15,6 +14,16 @@ const READING =
   constants.O_RDONLY | constants.O_NONBLOCK | (constants.O_NOFOLLOW ?? 0) | (constants.O_NOCTTY ?? 0);
 
 const FOLDER = READING | (constants.O_DIRECTORY ?? 0);
+
+/** The process's file numbers that guests may have; read when the first of this thread is opened. */
+let guestsBelow: number | undefined;
+
+/** Half of all: without any the host can take no connection, start no thread and write no record. */
+function numbersForGuests(): number {
+  if (process.platform !== 'linux') return Number.POSITIVE_INFINITY;
+  const [, most] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+  return most === undefined ? Number.POSITIVE_INFINITY : Number(most) / 2;
+}
 
 interface Closable {
   close(): void;
@@ -132,7 +141,9 @@ export class OpenFiles {
     this.#checkRoom();
     const fd = asked(() => openSync(hostPath, flags));
     try {
-      if (!isForGuests(fd)) throw refusal('quota');
+      guestsBelow ??= asked(numbersForGuests);
+      // The system gives the lowest one that is free, whichever thread asks.
+      if (fd >= guestsBelow) throw refusal('quota');
       checkPlace(fd, hostPath);
       asked(() => then(fd));
       return fd;

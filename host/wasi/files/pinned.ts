@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { asked, refusal } from './file-errors.ts';
-import { textOf } from './file-names.ts';
+import { textOf } from './file-stat.ts';
 
 /** Whether the system tells where something is that it has opened. */
 export const TELLS_PLACES = process.platform === 'linux';
