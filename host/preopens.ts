@@ -53,9 +53,10 @@ export function choiceFaults(names: unknown, hostTexts: readonly string[]): stri
   const offered = guestPathsOf(hostTexts);
   const what =
     offered.length === 0 ? 'nothing, since this host opens no folder' : `some of ${offered.join(', ')}`;
-  return names
-    .filter((name) => !offered.includes(name))
-    .map((name) => `preopens: expected ${what}, got ${JSON.stringify(name)}`);
+  return names.flatMap((name, index) => {
+    if (!offered.includes(name)) return [`preopens: expected ${what}, got ${JSON.stringify(name)}`];
+    return names.indexOf(name) === index ? [] : [`preopens: expected each name once, got ${name} twice`];
+  });
 }
 
 /** By which names guests see the host's folders. */
@@ -72,10 +73,9 @@ const isWithin = (path: string, folder: string): boolean =>
 function placeOf(path: string): string {
   try {
     return realpathSync(path);
-  } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    if (code !== 'ENOENT' || dirname(path) === path) throw thrown;
-    return join(placeOf(dirname(path)), basename(path));
+  } catch {
+    // Whatever else is wrong with it is told by who makes it.
+    return dirname(path) === path ? path : join(placeOf(dirname(path)), basename(path));
   }
 }
 

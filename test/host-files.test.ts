@@ -120,6 +120,9 @@ describe('the host’s list', () => {
       /preopens: expected some of \/a, \/b, got "\/c"; preopens: expected some of \/a, \/b, got 1/,
     );
     expect(() => checkSettings({ preopens: '/a' }, host)).toThrow(/preopens: expected a list, got "\/a"/);
+    expect(() => checkSettings({ preopens: ['/a', '/b', '/a'] }, host)).toThrow(
+      /^preopens: expected each name once, got \/a twice$/,
+    );
     expect(() => checkSettings({ preopens: ['/a'] }, hostConfig())).toThrow(
       /expected nothing, since this host/,
     );

@@ -216,6 +216,11 @@ describe('wasi:filesystem itself', () => {
     );
   });
 
+  test('lists a folder that was opened without the flag for reading data, as Go does', () => {
+    const said = raw(['open', 0, 'stay', 'folder/deep', '-'], ['flags', 1], ['list', 1]);
+    expect(said).toEqual(['opened', '0', 'leaf:DescriptorType::RegularFile']);
+  });
+
   test.each([
     ['', 'no-entry'],
     ['/text', 'not-permitted'],

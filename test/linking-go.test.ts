@@ -1,7 +1,10 @@
 /** A guest in Go: its runtime starts with each request, has a collector and a scheduler, and sleeps by the adapter. */
 import { createHash, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FakeNews, FakePort, FakeSource } from './fake-port.ts';
+import { FilesFolder } from './files-kit.ts';
 import { goComponent } from './go-guest.ts';
 import { closeAll, errorOf, type Listed, TestHost } from './host-kit.ts';
 import { type Ask, comparable, linkBoth, type Runnable } from './linking-harness.ts';
@@ -34,6 +37,16 @@ describe('Go', () => {
       expect(comparable(await direct.runSuspendably(ask))).toEqual(comparable(seen));
     },
   );
+
+  test('reads a file of a folder that is opened for it, alike in both ways', () => {
+    const folder = new FilesFolder();
+    writeFileSync(join(folder.path, 'hostname'), 'here');
+    const ask: Ask = { path: '/std', preopens: [{ ...folder.preopen, guestPath: '/etc' }] };
+    for (const { run } of [direct, generated])
+      expect(run(ask)).toMatchObject({ outcome: 'ok', body: STANDARD.replace('file true', 'file false') });
+    expect(folder.openCount).toBe(0);
+    folder.remove();
+  });
 
   test('each request is the first of its instance, and what is printed is its log', () => {
     for (const { run } of [direct, generated])
