@@ -29,6 +29,12 @@ export function list(text: string, before: readonly string[] | undefined): reado
   return [...(before ?? []), ...items];
 }
 
+/** For options that may be given more than once, and whose values may contain commas. */
+export const each = (text: string, before: readonly string[] | undefined): readonly string[] => [
+  ...(before ?? []),
+  text,
+];
+
 /** The flag of a setting, without its dashes: `timeLimitMs` is `time-limit-ms`. */
 export function flagOf(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

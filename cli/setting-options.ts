@@ -3,7 +3,8 @@ import { type Command, Option } from 'commander';
 import { NUMBER_SETTINGS, type NumberSetting } from '../host/config.ts';
 import { FUNCTION_NUMBERS, type OwnSettings } from '../host/function-settings.ts';
 import { RULE_FORMS } from '../host/outbound-rules.ts';
-import { flagOf, list, wholeNumber } from './option-values.ts';
+import { PREOPEN_FORM } from '../host/preopens.ts';
+import { each, flagOf, list, wholeNumber } from './option-values.ts';
 
 type NumberName = keyof typeof NUMBER_SETTINGS;
 
@@ -50,12 +51,28 @@ export function addHostNumbers(command: Command): void {
   for (const name of Object.keys(NUMBER_SETTINGS)) addNumber(command, name as NumberName, true);
 }
 
+/** The folders that a host's guests may read. */
+export function addHostPreopens(command: Command): void {
+  command.option(
+    '--preopen <folder>',
+    `a folder that functions may read: ${PREOPEN_FORM}; may be given more than once`,
+    each,
+  );
+}
+
 /** What a function may set for itself; the host that it runs on has the last word. */
 export function addFunctionSettings(command: Command): Command {
   for (const name of FUNCTION_NUMBERS) addNumber(command, name, false);
   command.option('--allow-outbound <patterns>', `where it may send requests: ${RULE_FORMS}`, list);
   const nowhere = new Option('--deny-outbound', 'let it send no requests at all').conflicts('allowOutbound');
-  return command.addOption(nowhere);
+  command.addOption(nowhere);
+  command.option(
+    '--preopen <path>',
+    'a folder of the host that it may read, by the name that guests see; may be given more than once',
+    each,
+  );
+  const nothing = new Option('--deny-preopens', 'let it read no folder at all').conflicts('preopen');
+  return command.addOption(nothing);
 }
 
 /** The settings among the options that were given. */
@@ -64,5 +81,7 @@ export function givenSettings(options: Readonly<Record<string, unknown>>): OwnSe
   for (const name of FUNCTION_NUMBERS) if (options[name] !== undefined) given[name] = options[name];
   if (options.allowOutbound !== undefined) given.allowOutbound = options.allowOutbound;
   if (options.denyOutbound) given.allowOutbound = [];
+  if (options.preopen !== undefined) given.preopens = options.preopen;
+  if (options.denyPreopens) given.preopens = [];
   return given as OwnSettings;
 }

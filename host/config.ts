@@ -3,6 +3,7 @@ import { CodedError } from '../metering/errors.ts';
 import { didYouMean } from '../metering/nearest.ts';
 import { BYTES_PER_MB } from '../metering/units.ts';
 import { parseRule, RULE_FORMS } from './outbound-rules.ts';
+import { preopenFaults } from './preopens.ts';
 
 /** Settings of a host. What a function may set for itself (function-settings.ts) has its default and ceiling here. */
 export interface HostConfig {
@@ -46,6 +47,8 @@ export interface HostConfig {
   readonly cacheMb: number;
   /** Where guests may send requests, as outbound-rules.ts reads them. Empty: nowhere. */
   readonly allowOutbound: readonly string[];
+  /** Folders that guests may read, as preopens.ts reads them. Empty: none. */
+  readonly preopens: readonly string[];
   /** Outbound requests that one execution may send. */
   readonly outboundRequests: number;
   /** What is kept of what one execution prints. */
@@ -112,15 +115,20 @@ function numberFault(name: string, setting: NumberSetting, value: unknown): stri
   return `${name}: expected a whole number from ${setting.min} to ${setting.max} (${setting.unit}), got ${JSON.stringify(value)}`;
 }
 
+const frozenList = (given: unknown): readonly unknown[] =>
+  Object.freeze(Array.isArray(given) ? [...given] : []);
+
 /**
  * Fills in the defaults and checks everything.
  * @throws CodedError `config-invalid`, listing every fault.
  */
 export function hostConfig(given: Given = {}): HostConfig {
   const faults: string[] = [];
-  const patterns: unknown = given.allowOutbound ?? [];
-  const allowOutbound: readonly unknown[] = Array.isArray(patterns) ? [...patterns] : [];
-  const settings: Record<string, unknown> = { allowOutbound: Object.freeze(allowOutbound) };
+  const { allowOutbound = [], preopens = [] } = given;
+  const settings: Record<string, unknown> = {
+    allowOutbound: frozenList(allowOutbound),
+    preopens: frozenList(preopens),
+  };
   for (const [name, setting] of Object.entries<NumberSetting>(NUMBER_SETTINGS)) {
     const fallback = setting.sameAs === undefined ? setting.default : settings[setting.sameAs];
     const value = given[name as keyof typeof NUMBER_SETTINGS] ?? fallback;
@@ -138,7 +146,7 @@ export function hostConfig(given: Given = {}): HostConfig {
   for (const name of Object.keys(given)) {
     if (!known.includes(name)) faults.push(unknownFault(name, known));
   }
-  faults.push(...ruleFaults(patterns));
+  faults.push(...ruleFaults(allowOutbound), ...preopenFaults(preopens));
   const config = Object.freeze(settings) as unknown as HostConfig;
   if (config.port !== 0 && config.port === config.adminPort) {
     faults.push(`adminPort: expected another port than the public one, got ${config.adminPort} for both`);

@@ -5,6 +5,7 @@
 import { CodedError } from '../metering/errors.ts';
 import { type HostConfig, NUMBER_SETTINGS, type NumberSetting, ruleFaults, unknownFault } from './config.ts';
 import { isWithin, parseRule } from './outbound-rules.ts';
+import { choiceFaults, guestPathsOf } from './preopens.ts';
 
 /** Settings that are numbers; range and unit are those of the host's setting of that name. */
 export const FUNCTION_NUMBERS = [
@@ -25,14 +26,14 @@ export const FUNCTION_NUMBERS = [
 
 type FunctionNumber = (typeof FUNCTION_NUMBERS)[number];
 
-/** Everything that holds for a function. */
-export type FunctionSettings = Pick<HostConfig, FunctionNumber | 'allowOutbound'>;
+/** Everything that holds for a function; of `preopens` it has only the names that guests see. */
+export type FunctionSettings = Pick<HostConfig, FunctionNumber | 'allowOutbound' | 'preopens'>;
 
 /** Only what a function has set for itself. */
 export type OwnSettings = Partial<FunctionSettings>;
 
 /** The names of all of them. */
-const KEYS: readonly string[] = [...FUNCTION_NUMBERS, 'allowOutbound'];
+const KEYS: readonly string[] = [...FUNCTION_NUMBERS, 'allowOutbound', 'preopens'];
 
 const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -94,6 +95,10 @@ export function checkSettings(given: unknown, host: HostConfig): OwnSettings {
     faults.push(...outboundFaults(given.allowOutbound, host.allowOutbound));
     own.allowOutbound = given.allowOutbound;
   }
+  if (given.preopens !== undefined) {
+    faults.push(...choiceFaults(given.preopens, host.preopens));
+    own.preopens = given.preopens;
+  }
   for (const name of Object.keys(given)) {
     if (!KEYS.includes(name)) faults.push(unknownFault(name, KEYS));
   }
@@ -113,6 +118,8 @@ export function effectiveSettings(own: OwnSettings, host: HostConfig): FunctionS
   settings.allowOutbound = own.allowOutbound
     ? own.allowOutbound.filter((pattern) => isWithinHost(pattern, host.allowOutbound))
     : host.allowOutbound;
+  const offered = guestPathsOf(host.preopens);
+  settings.preopens = own.preopens ? offered.filter((path) => own.preopens?.includes(path)) : offered;
   return Object.freeze(settings) as unknown as FunctionSettings;
 }
 

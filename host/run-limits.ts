@@ -1,7 +1,9 @@
 /** What one execution is held to: a function's settings in the units that the running code counts in. */
+import type { Runnable } from './component/module-cache.ts';
 import { toBytes } from './config.ts';
 import type { FunctionSettings } from './function-settings.ts';
 import type { OutboundAccess } from './outbound-access.ts';
+import type { Preopen } from './preopens.ts';
 
 const BYTES_PER_KB = 1_024;
 
@@ -28,9 +30,15 @@ export interface RunLimits {
   readonly outboundRequestsMax: number;
   readonly logBytesMax: number;
   readonly outbound: OutboundAccess;
+  readonly preopens: readonly Preopen[];
 }
 
-export function runLimits(settings: FunctionSettings, outbound: OutboundAccess): RunLimits {
+/** @param preopens all folders of the host, of which the settings name those that the function has. */
+export function runLimits(
+  settings: FunctionSettings,
+  outbound: OutboundAccess,
+  preopens: readonly Preopen[],
+): RunLimits {
   return Object.freeze({
     timeLimitMs: settings.timeLimitMs,
     cpuLimitMs: settings.cpuLimitMs,
@@ -45,8 +53,16 @@ export function runLimits(settings: FunctionSettings, outbound: OutboundAccess):
     outboundRequestsMax: settings.outboundRequests,
     logBytesMax: settings.logKb * BYTES_PER_KB,
     outbound,
+    preopens: preopens.filter(({ guestPath }) => settings.preopens.includes(guestPath)),
   });
 }
+
+/** In which form a version is compiled for a function with these limits. */
+export const runnableOf = (version: string, { memoryBytesMax, fuelMax }: RunLimits): Runnable => ({
+  version,
+  memoryBytesMax,
+  countsFuel: fuelMax > 0,
+});
 
 /** @param left of the fuel, below 0 for a guest that ran into its limit; undefined where nobody knows. */
 export function fuelUsed({ fuelMax }: RunLimits, left: bigint | undefined): number {

@@ -22,6 +22,8 @@ export interface RunningHost {
   readonly adminUrl: string;
   /** Whether its rehearsal went well, once that is over; nothing else has to wait for it. */
   readonly rehearsed: Promise<boolean>;
+  /** Resolves once what ran last is compiled, where that can be done. */
+  readonly preloaded: Promise<void>;
   /**
    * Stops: new requests are refused, running ones end (for at most the drain timeout), then everything closes.
    * @returns whether all requests had ended by themselves.
@@ -66,7 +68,7 @@ function endsWithin(timeoutMs: number, work: Promise<unknown>): Promise<boolean>
 
 /**
  * Opens a host and listens on both addresses.
- * @throws CodedError `data-dir-unusable` or `port-unavailable`; nothing stays open then.
+ * @throws CodedError `data-dir-unusable`, `port-unavailable` or `config-invalid`; nothing stays open then.
  */
 export async function startHost(config: HostConfig, world: HostSurroundings): Promise<RunningHost> {
   const host = await Host.open(config, world);
@@ -95,12 +97,14 @@ export async function startHost(config: HostConfig, world: HostSurroundings): Pr
       serveAdmin: (socket) => adminListener.serve(socket),
       patience: PUBLIC_PATIENCE,
     });
+    const preloaded = rehearsal.ended.then(() => host.preload());
     let stopped: Promise<boolean> | undefined;
     return {
       host,
       publicUrl,
       adminUrl,
       rehearsed: rehearsal.ended,
+      preloaded,
       stop: () => (stopped ??= stop(rehearsal)),
     };
   } catch (thrown) {

@@ -4,6 +4,7 @@ import type { HostDatabase } from './database.ts';
 import { effectiveSettings, type FunctionSettings, type OwnSettings } from './function-settings.ts';
 import { OutboundAccess, type Resolver } from './outbound-access.ts';
 import { OutboundPolicy } from './outbound-policy.ts';
+import type { Preopen } from './preopens.ts';
 import { type RunLimits, runLimits } from './run-limits.ts';
 
 interface Known {
@@ -17,20 +18,27 @@ interface Row {
   readonly settings: string;
 }
 
+/** What settings lead to. */
+export interface Surroundings {
+  readonly resolve: Resolver;
+  /** The host's folders, as they were found. */
+  readonly preopens: readonly Preopen[];
+}
+
 export class SettingsStore {
   readonly #database: HostDatabase;
   readonly #host: HostConfig;
   readonly #known = new Map<string, Known>();
-  readonly #resolve: Resolver;
+  readonly #surroundings: Surroundings;
   /** Of all functions without a list of their own. */
   readonly #shared: OutboundAccess;
   readonly #defaults: Known;
 
-  constructor(database: HostDatabase, host: HostConfig, resolve: Resolver) {
+  constructor(database: HostDatabase, host: HostConfig, surroundings: Surroundings) {
     this.#database = database;
     this.#host = host;
-    this.#resolve = resolve;
-    this.#shared = new OutboundAccess(new OutboundPolicy(host.allowOutbound), resolve);
+    this.#surroundings = surroundings;
+    this.#shared = new OutboundAccess(new OutboundPolicy(host.allowOutbound), surroundings.resolve);
     this.#defaults = this.#made({});
     const rows = database.prepare<[], Row>('SELECT name, settings FROM function_settings').all();
     for (const { name, settings } of rows) this.remember(name, JSON.parse(settings) as OwnSettings);
@@ -74,11 +82,11 @@ export class SettingsStore {
   #access({ allowOutbound }: OwnSettings): OutboundAccess {
     if (!allowOutbound) return this.#shared;
     const policy = new OutboundPolicy(this.#host.allowOutbound, allowOutbound);
-    return new OutboundAccess(policy, this.#resolve);
+    return new OutboundAccess(policy, this.#surroundings.resolve);
   }
 
   #made(own: OwnSettings): Known {
     const effective = effectiveSettings(own, this.#host);
-    return { own, effective, limits: runLimits(effective, this.#access(own)) };
+    return { own, effective, limits: runLimits(effective, this.#access(own), this.#surroundings.preopens) };
   }
 }

@@ -170,6 +170,8 @@ export class FakePort implements ExecutionPort {
     this.sink = options.sink ?? new FakeSink();
   }
 
+  beforeBlocking(): void {}
+
   enter(): void {
     this.#options.onTurn?.('enter');
   }

@@ -4,10 +4,12 @@ import { type CompiledComponent, compileModules } from '../host/component/module
 import { InlineRuns } from '../host/inline/inline-runs.ts';
 import type { RunEvents } from '../host/threads/run-events.ts';
 import type { RunOrder } from '../host/threads/run-order.ts';
+import { script } from './files-kit.ts';
 import { closeAll } from './host-kit.ts';
 import { loadedPlan, toComponent } from './linking-harness.ts';
 import { answering, FINISH, type GuestText, guestText, SAY_OK, TAKE_BODY } from './linking-wat.ts';
 import { MEMORY_BYTES, openPool, orderOf } from './pool-kit.ts';
+import { rustComponent } from './rust-guest.ts';
 
 const FIRST_AWAY_MS = 20;
 
@@ -294,6 +296,24 @@ describe('a request', () => {
   test('whose body is not there, or not small, is not for the serving thread', async () => {
     const left = { result: undefined, words: [] };
     expect(attempt(await guest({}), { wholeBody: undefined })).toEqual(left);
+  });
+
+  test('that needs a file is not for the serving thread, where a disk could hold up all others', async () => {
+    const loaded = await loadedPlan(await rustComponent('rust-files'), 'direct');
+    const component = await compileModules(loaded, MEMORY_BYTES);
+    warm(component);
+    const { limits, request } = orderOf('guest', '/raw');
+    const preopens = [{ hostPath: import.meta.dirname, guestPath: '/data' }];
+    const reading = (...lines: readonly [string, ...(string | number)[]][]) => {
+      nowMs += 3_600_000;
+      const wholeBody = [new Uint8Array(Buffer.from(script(lines)))];
+      return attempt(component, { wholeBody, request, limits: { ...limits, preopens } }).words;
+    };
+    expect(reading(['dirs'])).toContain('body /data\n');
+    expect(reading(['dirs'], ['open', 0, 'follow', 'cli-kit.ts'])).toEqual([]);
+    expect(reading(['dirs'], ['list', 0])).toEqual([]);
+    expect(reading(['dirs'], ['stat', 0])).toEqual([]);
+    expect(reading(['dirs'], ['type', 0])).toContain('body /data\nDescriptorType::Directory\n');
   });
 
   test('to a function that uses its instances again is not for the serving thread', async () => {

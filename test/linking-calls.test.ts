@@ -17,12 +17,24 @@ test('every provided interface has signatures, and every signature a function be
   }
 });
 
-test('no function has more parameters than are passed on', () => {
-  for (const functions of Object.values(SIGNATURES)) {
+test('every parameter of every function is passed on', () => {
+  let passed: readonly unknown[] = [];
+  const take = function (this: unknown, ...args: unknown[]) {
+    passed = args;
+  };
+  // Its own functions, those of its instances, and what makes one: whatever name is asked for.
+  const resource = Object.assign(function (this: unknown, ...args: unknown[]) {
+    passed = args;
+  }, {});
+  resource.prototype = new Proxy({}, { get: () => take });
+  const Resource = new Proxy(resource, { get: (own, name) => (name === 'prototype' ? own.prototype : take) });
+  for (const [interfaceName, functions] of Object.entries(SIGNATURES)) {
     for (const [name, text] of Object.entries(functions)) {
-      expect(readSignature(text).params.length, name).toBeLessThanOrEqual(
-        name.startsWith('[method]') ? 3 : 2,
-      );
+      const owner = new Proxy({}, { get: () => (name.startsWith('[') ? Resource : take) });
+      const params = readSignature(text).params.map((_type, index) => index);
+      hostCall({ [interfaceName]: owner }, interfaceName, name)(params);
+      const own = name.startsWith('[method]') ? params.slice(1) : params;
+      expect(passed.slice(0, own.length), name).toEqual(own);
     }
   }
 });

@@ -3,6 +3,7 @@
  * every host function. Each outcome must be one that Ebb foresees; anything else is thrown.
  */
 
+import { fileURLToPath } from 'node:url';
 import { checkContract } from '../host/component/contract.ts';
 import { planDirect } from '../host/component/direct-plan.ts';
 import { parseComponent } from '../host/component/parse.ts';
@@ -16,6 +17,8 @@ import { hostCall, RESOURCE_HOMES, SIGNATURES } from '../host/wasi/core/interfac
 import { readSignature, type WitSignature } from '../host/wasi/core/signature.ts';
 import { STRING_CODECS } from '../host/wasi/core/strings.ts';
 import { CurrentContext } from '../host/wasi/current-context.ts';
+import type { Execution } from '../host/wasi/execution.ts';
+import { Descriptor } from '../host/wasi/files/descriptor.ts';
 import { hostFunctions } from '../host/wasi/imports.ts';
 import { CodedError } from '../metering/errors.ts';
 import { RandomStream } from '../simulator/kernel/random.ts';
@@ -85,6 +88,12 @@ interface Callee {
 const PAGES = 4;
 const MEMORY_BYTES = PAGES * 65_536;
 
+/** Read and never changed, whatever comes. */
+const FOLDER = {
+  hostPath: fileURLToPath(new URL('.', import.meta.url)).replace(/\/$/, ''),
+  guestPath: '/test',
+};
+
 /** Every host function, with a memory and a handle table, called with whatever comes. */
 export class CallFuzzer {
   readonly #random: (below: number) => number;
@@ -93,6 +102,7 @@ export class CallFuzzer {
   readonly #memory: WebAssembly.Memory;
   readonly #callees: readonly Callee[];
   readonly #context = new CurrentContext(this.#calls);
+  #execution: Execution | undefined;
 
   constructor(seed: number) {
     this.#random = seeded(seed);
@@ -154,11 +164,16 @@ export class CallFuzzer {
   restart(): void {
     this.#calls.reset();
     this.#handles.clear();
-    const ask = { body: 'body', headers: [['a', 'b']] } as const;
+    this.#execution?.abandon();
+    const ask = { body: 'body', headers: [['a', 'b']], preopens: [FOLDER] } as const;
     const execution = executionFor(ask, portFor(ask), () => undefined);
+    this.#execution = execution;
     this.#context.begin(execution);
     this.#handles.add('incoming-request', execution.request);
     this.#handles.add('response-outparam', execution.outparam);
+    this.#handles.add('descriptor', new Descriptor(this.#context, { folder: FOLDER.hostPath }));
+    const file = execution.files.openFile(fileURLToPath(import.meta.url));
+    this.#handles.add('descriptor', new Descriptor(this.#context, { file }));
   }
 
   /** Calls one function. Gives whether it trapped; throws what no host function may throw. */

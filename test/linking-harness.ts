@@ -10,6 +10,7 @@ import { MemoryPool } from '../host/component/memory-pool.ts';
 import { compileModules } from '../host/component/module-cache.ts';
 import { type LinkPlan, makePlan, type PlanChoice } from '../host/component/plan.ts';
 import type { LoadedPlan } from '../host/component/plan-file.ts';
+import type { Preopen } from '../host/preopens.ts';
 import { type Answered, Execution } from '../host/wasi/execution.ts';
 import type { OutboundAnswer, OutboundHead, RequestHead } from '../host/wasi/execution-port.ts';
 import { GuestExit } from '../host/wasi/imports.ts';
@@ -40,6 +41,8 @@ export interface Ask {
   readonly authority?: string;
   readonly headers?: readonly (readonly [string, string])[];
   readonly body?: string | Uint8Array;
+  /** Folders that the guest may read. */
+  readonly preopens?: readonly Preopen[];
   readonly upstream?: (request: OutboundHead) => OutboundAnswer;
   /** The outside, where the ask alone would not do. */
   readonly port?: FakePort;
@@ -123,7 +126,9 @@ export function executionFor(ask: Ask, port: FakePort, onLog: (bytes: Uint8Array
   const onTooLarge = (): never => {
     throw new Error('the response is too large');
   };
-  return new Execution({ port, head: requestHead(ask), bodyBytesMax: RESPONSE_BYTES_MAX, onTooLarge, onLog });
+  const { preopens = [] } = ask;
+  const options = { port, head: requestHead(ask), bodyBytesMax: RESPONSE_BYTES_MAX, preopens };
+  return new Execution({ ...options, onTooLarge, onLog });
 }
 
 type Ended = Omit<Observed, 'log' | 'sent' | 'memoryBytes'>;

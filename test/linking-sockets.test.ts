@@ -133,5 +133,5 @@ test('there is a network, and no socket and no name in it: access-denied', () =>
 
 test('a socket that the guest makes up is none', () => {
   for (const linking of LINKINGS) expect(both[linking].run({ method: 'POST' }).outcome).toBe('trap');
-  expect(both.direct.run({ method: 'POST' }).message).toMatch(/no folder or socket is ever open/);
+  expect(both.direct.run({ method: 'POST' }).message).toMatch(/no socket is ever open/);
 });

@@ -42,7 +42,7 @@ export function orderOf(functionName: string, pathWithQuery: string, timeLimitMs
     functionName,
     lease: 1,
     request: { method: 'GET', scheme: 'http', authority: 'localhost', pathWithQuery, headers: [] },
-    limits: runLimits(settings, nowhere),
+    limits: runLimits(settings, nowhere, []),
     wholeBody: [],
     level: 0,
     events: runEvents(),

@@ -88,6 +88,15 @@ describe('a renewed instance is as a new one', () => {
        (data (i32.const 617) "four") (data (i32.const 40000) "five") (data (i32.const 65535) "x") ${USE('')}`,
     ],
     [
+      'with data in two rows, the later one first',
+      `(memory 1) (data (i32.const 40000) "five") (data (i32.const 40008) "six") (data (i32.const 8) "one") (data (i32.const 16) "")
+       (data (i32.const 11) "two") ${USE('')}`,
+    ],
+    [
+      'with data out of order, one piece over the other',
+      `(memory 1) (data (i32.const 100) "later") (data (i32.const 8) "first") (data (i32.const 10) "second") (data (i32.const 9) "x") ${USE('')}`,
+    ],
+    [
       'with data in a row but for one place that is imported',
       `(import "host" "seven" (global $seven i32)) (memory 1) (data (global.get $seven) "at seven")
        (data (i32.const 0) "0") (data (i32.const 20) "1") ${USE('')}`,
@@ -130,7 +139,11 @@ describe('a renewed instance is as a new one', () => {
         return { at, text };
       });
     });
-    const module = fc.record({ globals: fc.array(global), segments: fc.oneof(fc.array(data), inARow) });
+    const inDisorder = inARow.chain((row) =>
+      fc.shuffledSubarray(row, { minLength: row.length, maxLength: row.length }),
+    );
+    const segments = fc.oneof(fc.array(data), inARow, inDisorder);
+    const module = fc.record({ globals: fc.array(global), segments });
     await fc.assert(
       fc.asyncProperty(module, async ({ globals, segments }) => {
         const variables = globals.flatMap(({ isVariable, isLong }, index) =>
@@ -149,6 +162,15 @@ describe('a renewed instance is as a new one', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  test('with more segments than pay one by one, where few pieces hold them', async () => {
+    const rows = [40_000, 8].map((start) =>
+      Array.from({ length: 6_000 }, (_, index) => `(data (i32.const ${start + 2 * index}) "a")`).join(''),
+    );
+    const { fresh, first, used, renewed } = await states(`(module (memory 1) ${rows.join('')} ${USE('')})`);
+    expect([first, renewed]).toEqual([fresh, fresh]);
+    expect(used).not.toEqual(fresh);
   });
 
   test('and traps where a new one would', async () => {

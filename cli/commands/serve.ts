@@ -5,7 +5,12 @@ import { RULE_FORMS } from '../../host/outbound-rules.ts';
 import { CodedError } from '../../metering/errors.ts';
 import { list } from '../option-values.ts';
 import type { Output } from '../output.ts';
-import { addHostNumbers } from '../setting-options.ts';
+import { addHostNumbers, addHostPreopens } from '../setting-options.ts';
+
+type ServeOptions = Omit<HostConfig, 'preopens'> & {
+  readonly json?: boolean;
+  readonly preopen?: readonly string[];
+};
 
 export function addServe(program: Command, output: Output): void {
   const command = program
@@ -15,9 +20,10 @@ export function addServe(program: Command, output: Output): void {
     .option('--data-dir <folder>', 'folder of the database, the components and the cache', '.ebb')
     .option('--allow-outbound <patterns>', `where functions may send requests: ${RULE_FORMS}`, list)
     .option('--json', 'print the addresses as JSON');
+  addHostPreopens(command);
   addHostNumbers(command);
-  command.action(async ({ json, ...settings }: HostConfig & { readonly json?: boolean }) => {
-    await serve(hostConfig(settings), output, json === true);
+  command.action(async ({ json, preopen, ...settings }: ServeOptions) => {
+    await serve(hostConfig({ ...settings, preopens: preopen }), output, json === true);
   });
 }
 

@@ -39,14 +39,17 @@ async function changed(name: string, options: Options): Promise<Shown> {
   return client.json<Shown>(path, {}, { method: 'PUT', body, headers: JSON_TYPE });
 }
 
-const cell = (value: number | readonly string[]): string | number =>
-  typeof value === 'number' ? value : value.join(', ') || 'nowhere';
+/** What a list says that has nothing in it. */
+const EMPTY: Readonly<Record<string, string>> = { allowOutbound: 'nowhere', preopens: 'none' };
+
+const cell = (name: string, value: number | readonly string[]): string | number =>
+  typeof value === 'number' ? value : value.join(', ') || (EMPTY[name] as string);
 
 async function settings(name: string, options: Options, output: Output): Promise<void> {
   const shown = await changed(name, options);
   if (options.json) return output.json(shown);
   const rows = Object.entries(shown.settings).map(([key, value]) => {
-    return [key, cell(value), key in shown.own ? 'its own' : 'the host’s'];
+    return [key, cell(key, value), key in shown.own ? 'its own' : 'the host’s'];
   });
   output.print(textTable(['setting', shown.name, 'from'], rows));
 }

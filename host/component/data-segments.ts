@@ -55,13 +55,20 @@ function readSegments(cursor: Cursor, expression: (cursor: Cursor) => Uint8Array
 
 const endOf = ({ address, bytes }: Segment): number => (address as number) + bytes.length;
 
-/** Whether each begins behind the one before, in one memory: then nothing is between two of them but zeros. */
-function areInARow(segments: readonly Segment[]): boolean {
-  return segments.every((segment, index) => {
-    const before = segments[index - 1];
-    if (segment.address === undefined) return false;
-    return !before || (before.memory === segment.memory && endOf(before) <= segment.address);
+/**
+ * In the order of their addresses, where nothing is between two of them but zeros; undefined where one lies over another
+ * or somewhere else. Which of them is written first then makes no difference, and toolchains have several orders.
+ */
+function inARow(segments: readonly Segment[]): readonly Segment[] | undefined {
+  const memory = segments[0]?.memory;
+  if (segments.some((segment) => segment.address === undefined || segment.memory !== memory))
+    return undefined;
+  const row = segments.toSorted((one, other) => (one.address as number) - (other.address as number));
+  const isApart = row.every((segment, index) => {
+    const before = row[index - 1];
+    return !before || endOf(before) <= (segment.address as number);
   });
+  return isApart ? row : undefined;
 }
 
 /** Joins neighbours. */
@@ -87,5 +94,6 @@ function joined(segments: readonly Segment[]): DataPiece[] {
  */
 export function dataPieces(cursor: Cursor, expression: (cursor: Cursor) => Uint8Array): readonly DataPiece[] {
   const segments = readSegments(cursor, expression);
-  return areInARow(segments) ? joined(segments) : segments;
+  const row = inARow(segments);
+  return row ? joined(row) : segments;
 }

@@ -24,7 +24,7 @@ import { renewableModule } from './renewable-module.ts';
  * Raised whenever plans of an older build of Ebb must not be used any more. Core modules are kept with guards in their
  * code, so that every change to those counts, too.
  */
-export const PLAN_FORMAT = 10;
+export const PLAN_FORMAT = 11;
 
 interface PlanBase {
   readonly format: typeof PLAN_FORMAT;

@@ -116,6 +116,10 @@ export class InlinePort implements ExecutionPort {
 
   leave(): void {}
 
+  beforeBlocking(): void {
+    this.#departure.leave('a file');
+  }
+
   inform(): void {
     this.#departure.leave('an informational response');
   }

@@ -177,6 +177,7 @@ class Attempt {
       bodyBytesMax: limits.responseBytesMax,
       onTooLarge: () => this.#departure.leave('a large response'),
       onLog: this.#log.write,
+      preopens: limits.preopens,
     });
   }
 

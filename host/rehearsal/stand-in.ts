@@ -39,7 +39,10 @@ export function standIn(
   const database = openMemoryHostDatabase();
   const registry = new Registry(database);
   // Not the real host's settings, which may be too tight for anything to run.
-  const settings = new SettingsStore(database, hostConfig({}), systemResolver);
+  const settings = new SettingsStore(database, hostConfig({}), {
+    resolve: systemResolver,
+    preopens: [],
+  });
   registry.deploy(GUEST_NAME, plan, 0, () => settings.write(GUEST_NAME, {}));
   const ledger = Ledger.inMemory();
   const modules = files.map(({ name, bytes }) => ({ name, bytes: new Uint8Array(bytes) }));

@@ -66,8 +66,8 @@ export class Execution implements RunControl {
   /** Writes the first frames, before any thread is given the slot. */
   begin(): void {
     const { component, request, limits, lease, events } = this.order;
-    const { responseBytesMax, logBytesMax, reuse } = limits;
-    const start = { component, responseBytesMax, logBytesMax, lease, reuse, request };
+    const { responseBytesMax, logBytesMax, reuse, preopens } = limits;
+    const start = { component, responseBytesMax, logBytesMax, lease, reuse, preopens, request };
     this.#post(FRAME.start, 0, startText(start));
     events.onStart(this);
   }

@@ -2,6 +2,7 @@
  * What the serving thread and a worker say to each other about one execution, and how heads travel as text. Stream 0
  * is the request that the function serves; the requests that it sends count from 1.
  */
+import type { Preopen } from '../preopens.ts';
 import type { Reuse } from '../run-limits.ts';
 import type { ErrorCodeCase, OutboundHead, RequestHead, ResponseHead } from '../wasi/execution-port.ts';
 import type { WireHeaders } from '../wasi/fields.ts';
@@ -48,14 +49,24 @@ export interface StartHead {
   /** Under this number instances of its function are kept and found. */
   readonly lease: number;
   readonly reuse: Reuse;
+  /** Folders that it may read. */
+  readonly preopens: readonly Preopen[];
   readonly request: RequestHead;
 }
 
+const NO_PREOPENS: readonly Preopen[] = Object.freeze([]);
+
+/** Paths may have characters that a head has not. */
+const preopensText = (preopens: readonly Preopen[]): string =>
+  preopens.length === 0 ? '' : encodeURIComponent(JSON.stringify(preopens));
+const readPreopens = (text: string): readonly Preopen[] =>
+  text === '' ? NO_PREOPENS : (JSON.parse(decodeURIComponent(text)) as Preopen[]);
+
 export function startText(start: StartHead): string {
-  const { component, responseBytesMax, logBytesMax, lease, reuse, request } = start;
+  const { component, responseBytesMax, logBytesMax, lease, reuse, preopens, request } = start;
   const { method, pathWithQuery, scheme, authority, headers } = request;
   const limits = [component, responseBytesMax, logBytesMax, lease, reuse.requestsMax, reuse.idleMs];
-  const fields = [...limits, method, pathWithQuery, scheme, authority];
+  const fields = [...limits, preopensText(preopens), method, pathWithQuery, scheme, authority];
   const head = fields.join(SEPARATOR);
   return headers.length === 0 ? head : head + SEPARATOR + headers.join(SEPARATOR);
 }
@@ -66,20 +77,22 @@ type Limits = [number, number, number, number, number, number];
 
 export function readStart(text: string): StartHead {
   const fields = split(text);
-  const [component, responseBytesMax, logBytesMax, lease, requestsMax, idleMs] = fields.map(Number) as Limits;
-  const [method, pathWithQuery, scheme, authority] = fields.slice(LIMITS);
+  const limits = fields.slice(0, LIMITS).map(Number) as Limits;
+  const [component, responseBytesMax, logBytesMax, lease, requestsMax, idleMs] = limits;
+  const [preopens, method, pathWithQuery, scheme, authority] = fields.slice(LIMITS);
   return {
     component,
     responseBytesMax,
     logBytesMax,
     lease,
     reuse: { requestsMax, idleMs },
+    preopens: readPreopens(preopens as string),
     request: {
       method: method as string,
       pathWithQuery: pathWithQuery as string,
       scheme: scheme as RequestHead['scheme'],
       authority: authority as string,
-      headers: fields.slice(LIMITS + 4),
+      headers: fields.slice(LIMITS + 5),
     },
   };
 }

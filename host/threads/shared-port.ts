@@ -98,6 +98,9 @@ export class SharedPort implements ExecutionPort, FramePoster {
     this.announce();
   }
 
+  /** Whoever else the thread has waits as long, which is what it is for. */
+  beforeBlocking(): void {}
+
   respond(head: ResponseHead): BodySink {
     this.postText(FRAME.respond, 0, responseText(head));
     return this.#response;

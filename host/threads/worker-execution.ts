@@ -77,12 +77,13 @@ export class WorkerExecution {
     this.#port = port;
     this.#surroundings = surroundings;
     this.#start = port.begin();
-    const { responseBytesMax: bodyBytesMax, request: head } = this.#start;
+    const { responseBytesMax: bodyBytesMax, preopens, request: head } = this.#start;
     this.#log = new LogBuffer(this.#start.logBytesMax);
     const onTooLarge = (bytesMax: number): never => {
       throw new ResponseTooLarge(`expected bodies of at most ${bytesMax} bytes from the guest, got more`);
     };
-    this.#execution = new Execution({ port, head, bodyBytesMax, onTooLarge, onLog: this.#log.write });
+    const onLog = this.#log.write;
+    this.#execution = new Execution({ port, head, bodyBytesMax, onTooLarge, onLog, preopens });
   }
 
   /** Runs it to its end, whatever that is. @returns a promise where the guest had to wait for something. */

@@ -4,6 +4,7 @@
  */
 import type { Allowance } from './allowance.ts';
 import type { ExecutionPort, News } from './execution-port.ts';
+import type { OpenFiles } from './files/open-files.ts';
 import type { ExecutionContext } from './imports.ts';
 import type { Outflow } from './outflow.ts';
 
@@ -98,6 +99,14 @@ export class CurrentContext implements ExecutionContext {
 
   get onLog(): ExecutionContext['onLog'] {
     return this.#now.onLog;
+  }
+
+  get preopens(): ExecutionContext['preopens'] {
+    return this.#now.preopens;
+  }
+
+  get files(): OpenFiles {
+    return this.#now.files;
   }
 
   get #now(): ExecutionContext {

@@ -104,6 +104,8 @@ export interface ExecutionPort {
   /** It runs no more for now. Does nothing when its turn has already ended. */
   leave(): void;
   readonly requestBody: BodySource;
+  /** The guest is about to do what may take its time without any wait for news, such as reading a file. */
+  beforeBlocking(): void;
   /** An informational response (1xx) before the final one. */
   inform(head: ResponseHead): void;
   /** Sends the response's head; called at most once. */

@@ -1,7 +1,9 @@
 /** One execution from the host's side: what its guest works with, and what the guest has made of it in the end. */
+import type { Preopen } from '../preopens.ts';
 import { Allowance } from './allowance.ts';
 import { type GuestStack, NewsOnStack, type StartableContext } from './current-context.ts';
 import type { ErrorCodeCase, ExecutionPort, News, RequestHead } from './execution-port.ts';
+import { OpenFiles } from './files/open-files.ts';
 import { IncomingRequest, ResponseOutparam } from './http-incoming.ts';
 import { FlowingNews, Outflow } from './outflow.ts';
 import type { ByteSink } from './output-stream.ts';
@@ -17,6 +19,8 @@ export interface ExecutionOptions {
   readonly onTooLarge: (bytesMax: number) => never;
   /** Takes what the guest prints. */
   readonly onLog: ByteSink;
+  /** Folders that the guest may read. */
+  readonly preopens: readonly Preopen[];
 }
 
 /** How a guest has answered. */
@@ -48,6 +52,7 @@ export class Execution implements StartableContext {
   readonly port: ExecutionPort;
   readonly isHead: boolean;
   readonly onLog: ByteSink;
+  readonly preopens: readonly Preopen[];
   readonly outflow = new Outflow();
   readonly news: News;
   readonly responseAllowance: Allowance;
@@ -57,11 +62,13 @@ export class Execution implements StartableContext {
   readonly outparam: ResponseOutparam;
   /** Whether the guest returned with all bodies that it had begun complete; of no meaning before. */
   isTidy = false;
+  #files: OpenFiles | undefined;
 
-  constructor({ port, head, bodyBytesMax, onTooLarge, onLog }: ExecutionOptions) {
+  constructor({ port, head, bodyBytesMax, onTooLarge, onLog, preopens }: ExecutionOptions) {
     this.port = port;
     this.isHead = head.method === 'HEAD';
     this.onLog = onLog;
+    this.preopens = preopens;
     this.news = new FlowingNews(port.news, this.outflow);
     this.responseAllowance = new Allowance(bodyBytesMax, onTooLarge);
     this.heldAllowance = new Allowance(Math.min(bodyBytesMax, HELD_BYTES_MAX), onTooLarge);
@@ -73,6 +80,11 @@ export class Execution implements StartableContext {
     this.outparam = new ResponseOutparam(port);
   }
 
+  get files(): OpenFiles {
+    this.#files ??= new OpenFiles(this.port);
+    return this.#files;
+  }
+
   get answered(): Answered {
     const set = this.outparam.value;
     if (!set) return { tag: 'none' };
@@ -82,10 +94,11 @@ export class Execution implements StartableContext {
   }
 
   /**
-   * To be called once the guest has returned: ends the bodies that it has left unfinished, and waits until what is
-   * held of its response has been taken. Throws, or rejects, when the execution is stopped meanwhile.
+   * To be called once the guest has returned: closes its files, ends the bodies that it has left unfinished, and waits
+   * until what is held of its response has been taken. Throws, or rejects, when the execution is stopped meanwhile.
    */
   end(): Answered | Promise<Answered> {
+    this.#files?.closeAll();
     const set = this.outparam.value;
     const outlet = set?.tag === 'ok' ? set.val.outlet : undefined;
     this.isTidy = outlet?.state !== 'open' && !this.outflow.hasOthers(outlet);
@@ -96,8 +109,9 @@ export class Execution implements StartableContext {
     return whenReady(this.news, taken, () => this.answered);
   }
 
-  /** To be called when the guest trapped or was stopped: ends every body that is not complete. */
+  /** To be called when the guest trapped or was stopped: closes its files, ends every body that is not complete. */
   abandon(error: ErrorCodeCase = UNFINISHED): void {
+    this.#files?.closeAll();
     this.outflow.abort(error);
   }
 }

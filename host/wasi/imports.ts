@@ -3,10 +3,14 @@
  * import are listed in component/contract.ts; a test holds the two together.
  */
 import type { HostFunctions } from '../component/link.ts';
+import type { Preopen } from '../preopens.ts';
 import { wallMs } from '../wall-clock.ts';
 import type { Allowance } from './allowance.ts';
 import type { ExecutionPort, News } from './execution-port.ts';
 import { fieldsClass } from './fields.ts';
+import { Descriptor } from './files/descriptor.ts';
+import { DirectoryEntryStream } from './files/directory-entry-stream.ts';
+import type { OpenFiles } from './files/open-files.ts';
 import { IncomingRequest, outgoingResponseClass, ResponseOutparam } from './http-incoming.ts';
 import {
   FutureIncomingResponse,
@@ -51,6 +55,10 @@ export interface ExecutionContext {
   /** Counts what is held of headers, trailers and other texts of messages. */
   readonly fieldsAllowance: Allowance;
   readonly onLog: ByteSink;
+  /** Folders that the guest may read. */
+  readonly preopens: readonly Preopen[];
+  /** What it has open of them. */
+  readonly files: OpenFiles;
 }
 
 const nowNs = (): bigint => process.hrtime.bigint();
@@ -109,14 +117,22 @@ function cli(context: ExecutionContext): HostFunctions {
   };
 }
 
-/** No folder is ever opened for a guest, so none of these can be made and none of their methods called. */
-class Descriptor {}
-class DirectoryEntryStream {}
-
-const FILESYSTEM: HostFunctions = {
-  'wasi:filesystem/preopens': { getDirectories: () => [] },
-  'wasi:filesystem/types': { Descriptor, DirectoryEntryStream, filesystemErrorCode: () => undefined },
-};
+function filesystem(context: ExecutionContext): HostFunctions {
+  return {
+    'wasi:filesystem/preopens': {
+      getDirectories: () =>
+        context.preopens.map(({ hostPath: folder, guestPath }) => [
+          standing(new Descriptor(context, { folder })),
+          guestPath,
+        ]),
+    },
+    'wasi:filesystem/types': {
+      Descriptor,
+      DirectoryEntryStream,
+      filesystemErrorCode: (error: IoError) => error.fileCode,
+    },
+  };
+}
 
 /** The host functions for one execution, by interface name without version. */
 export function hostFunctions(context: ExecutionContext): HostFunctions {
@@ -124,7 +140,7 @@ export function hostFunctions(context: ExecutionContext): HostFunctions {
     ...clocks(context),
     ...RANDOM,
     ...cli(context),
-    ...FILESYSTEM,
+    ...filesystem(context),
     ...SOCKETS,
     'wasi:io/error': { Error: IoError },
     'wasi:io/poll': { Pollable, poll: Pollable.poll },

@@ -1,5 +1,6 @@
 /** wasi:io: pollables, errors and input streams. */
 import type { BodySource, ErrorCodeCase, News } from './execution-port.ts';
+import type { FileErrorCode } from './files/file-errors.ts';
 import { GuestFault, ResultError } from './result-error.ts';
 import { ALWAYS_READY, byNews, type Readiness, whenReady } from './waiting.ts';
 
@@ -50,10 +51,13 @@ export class IoError {
   readonly message: string;
   /** What wasi:http says of it, where it comes from there. */
   readonly code: ErrorCodeCase | undefined;
+  /** What wasi:filesystem says of it, where it comes from there. */
+  readonly fileCode: FileErrorCode | undefined;
 
-  constructor(message = 'unknown error', code?: ErrorCodeCase) {
+  constructor(message = 'unknown error', code?: ErrorCodeCase, fileCode?: FileErrorCode) {
     this.message = message;
     this.code = code;
+    this.fileCode = fileCode;
   }
 
   toDebugString(): string {

@@ -1,6 +1,7 @@
 /** Finds for each WIT type how the canonical ABI handles it. */
 import { type AbiCase, enumOf, optionOf, variantOf } from './abi-choice.ts';
 import { listOf, recordOf, tupleOf } from './abi-compound.ts';
+import { flagsOf } from './abi-flags.ts';
 import { BOOL, BYTES, handleOf, S32, STRING, U8, U16, U32, U64 } from './abi-plain.ts';
 import { type AbiType, camelCase, complete, type Rules } from './abi-rules.ts';
 import type { WitMember, WitType } from './signature.ts';
@@ -23,7 +24,7 @@ const abiCase = ({ name, type }: WitMember<WitType | undefined>): AbiCase => ({
 });
 
 /** What WIT has, and no interface of the host. */
-type Unused = 's8' | 's16' | 's64' | 'f32' | 'f64' | 'char' | 'flags';
+type Unused = 's8' | 's16' | 's64' | 'f32' | 'f64' | 'char';
 
 function rulesOf(wit: WitType): Rules {
   switch (wit.kind) {
@@ -59,6 +60,8 @@ function rulesOf(wit: WitType): Rules {
       return variantOf('variant', wit.cases.map(abiCase));
     case 'enum':
       return enumOf(wit.names);
+    case 'flags':
+      return flagsOf(wit.names);
     case 'result':
       return variantOf(
         'result',

@@ -12,7 +12,7 @@ import type { HostCall } from './host-function.ts';
 import { HTTP_SIGNATURES } from './http.ts';
 import { IO_SIGNATURES } from './io.ts';
 import { RANDOM_SIGNATURES } from './random.ts';
-import { normalized } from './signature.ts';
+import { normalized, readSignature } from './signature.ts';
 import { SOCKETS_SIGNATURES } from './sockets.ts';
 
 export const SIGNATURES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -56,8 +56,6 @@ export const RESOURCE_HOMES: Readonly<Record<string, string>> = {
 
 /** Resources of which no guest ever gets one: whatever is called on them ends in the same fault. */
 const NEVER_GIVEN = new Set([
-  'descriptor',
-  'directory-entry-stream',
   'incoming-datagram-stream',
   'outgoing-datagram-stream',
   'resolve-address-stream',
@@ -115,6 +113,8 @@ function classOf(host: HostFunctions, interfaceName: string, resource: string): 
 function methodCall(host: HostFunctions, interfaceName: string, resource: string, name: string): HostCall {
   const method = classOf(host, interfaceName, resource).prototype[camelCase(name)] as Callable;
   if (typeof method !== 'function') throw new Error(`${resource} of ${interfaceName} lacks ${name}`);
+  const text = SIGNATURES[interfaceName]?.[`[method]${resource}.${name}`] as string;
+  if (readSignature(text).params.length > 3) return ([self, ...rest]) => method.apply(self, rest);
   return ([self, one, two]) => method.call(self, one, two);
 }
 
@@ -144,6 +144,6 @@ export function hostCall(host: HostFunctions, interfaceName: string, functionNam
 /** What a method of `NEVER` does. */
 export function vainCall(functionName: string): never {
   throw new GuestFault(
-    `expected a handle for ${functionName}, got one that is unknown: no folder or socket is ever open`,
+    `expected a handle for ${functionName}, got one that is unknown: no socket is ever open`,
   );
 }
