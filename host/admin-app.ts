@@ -83,11 +83,11 @@ function functionRoutes(app: Hono<Env>, host: Host): void {
     const bytesMax = toBytes(host.config.componentMb);
     const { incoming, outgoing } = context.env;
     const bytes = await readBody(incoming, outgoing, bytesMax, 'component-too-large', 'a component');
-    const { deployed, isNew } = await host.deploy(context.req.param('name'), bytes, changes);
+    const { deployed, isNew } = await host.deployments.deploy(context.req.param('name'), bytes, changes);
     return context.json(described(deployed), isNew ? 201 : 200);
   });
   app.delete('/v1/functions/:name', async (context) => {
-    return context.json(await host.remove(context.req.param('name')));
+    return context.json(await host.deployments.remove(context.req.param('name')));
   });
   app.all('/v1/functions/:name', methodNotAllowed('GET, PUT, DELETE'));
 }
@@ -105,12 +105,15 @@ function settingsRoutes(app: Hono<Env>, host: Host): void {
     const { name } = host.registry.get(context.req.param('name'));
     const { incoming, outgoing } = context.env;
     const body = await readBody(incoming, outgoing, SETTINGS_BYTES_MAX, 'request-too-large', 'settings');
-    await host.setSettings(name, checkSettings(parsedJson(Buffer.from(body).toString()), host.config));
+    await host.deployments.setSettings(
+      name,
+      checkSettings(parsedJson(Buffer.from(body).toString()), host.config),
+    );
     return context.json(shown(name));
   });
   app.delete(path, async (context) => {
     const name = context.req.param('name');
-    await host.setSettings(name, {});
+    await host.deployments.setSettings(name, {});
     return context.json(shown(name));
   });
   app.all(path, methodNotAllowed('GET, PUT, DELETE'));

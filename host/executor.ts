@@ -4,6 +4,7 @@ import type { ExecutionRecord, Outcome, Warmth } from '../metering/execution.ts'
 import type { ModuleCache } from './component/module-cache.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { Registry } from './registry.ts';
+import { runnableOf } from './run-limits.ts';
 import type { SettingsStore } from './settings-store.ts';
 import type { WorkerPool } from './threads/pool.ts';
 import type { RunEvents, RunResult } from './threads/run-events.ts';
@@ -110,7 +111,7 @@ export class Executor {
     const lease = this.#registry.leaseOf(functionName);
     const limits = this.#settings.limits(functionName);
     const { memoryBytesMax } = limits;
-    const runnable = { version, memoryBytesMax, countsFuel: limits.fuelMax > 0 };
+    const runnable = runnableOf(version, limits);
     const warmth: Warmth = this.#cache.has(runnable) ? 'cached' : 'cold';
     // In one turn with the look-up: a deploy takes a version away only when no name runs it and nobody loads it.
     const compiling = this.#cache.get(runnable);

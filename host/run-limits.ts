@@ -1,4 +1,5 @@
 /** What one execution is held to: a function's settings in the units that the running code counts in. */
+import type { Runnable } from './component/module-cache.ts';
 import { toBytes } from './config.ts';
 import type { FunctionSettings } from './function-settings.ts';
 import type { OutboundAccess } from './outbound-access.ts';
@@ -55,6 +56,13 @@ export function runLimits(
     preopens: preopens.filter(({ guestPath }) => settings.preopens.includes(guestPath)),
   });
 }
+
+/** In which form a version is compiled for a function with these limits. */
+export const runnableOf = (version: string, { memoryBytesMax, fuelMax }: RunLimits): Runnable => ({
+  version,
+  memoryBytesMax,
+  countsFuel: fuelMax > 0,
+});
 
 /** @param left of the fuel, below 0 for a guest that ran into its limit; undefined where nobody knows. */
 export function fuelUsed({ fuelMax }: RunLimits, left: bigint | undefined): number {

@@ -22,6 +22,8 @@ export interface RunningHost {
   readonly adminUrl: string;
   /** Whether its rehearsal went well, once that is over; nothing else has to wait for it. */
   readonly rehearsed: Promise<boolean>;
+  /** Resolves once what ran last is compiled, where that can be done. */
+  readonly preloaded: Promise<void>;
   /**
    * Stops: new requests are refused, running ones end (for at most the drain timeout), then everything closes.
    * @returns whether all requests had ended by themselves.
@@ -31,7 +33,13 @@ export interface RunningHost {
 
 /** The admin app as Node's server calls it; a request that cannot be put into a URL never reaches the app. */
 function adminListenerFor(host: Host): RequestListener {
-  const listener = getRequestListener(adminApp(host).fetch as Parameters<typeof getRequestListener>[0], {
+  const app = adminApp(host);
+  const answer: Parameters<typeof getRequestListener>[0] = (request, env) => {
+    // It has made GET of `get`, which is another method (RFC 9110, 9.1).
+    Object.defineProperty(request, 'method', { value: env.incoming.method });
+    return app.fetch(request, env as Parameters<typeof app.fetch>[1]);
+  };
+  const listener = getRequestListener(answer, {
     overrideGlobalObjects: false,
     autoCleanupIncoming: false,
     errorHandler: (thrown) => {
@@ -60,7 +68,7 @@ function endsWithin(timeoutMs: number, work: Promise<unknown>): Promise<boolean>
 
 /**
  * Opens a host and listens on both addresses.
- * @throws CodedError `data-dir-unusable` or `port-unavailable`; nothing stays open then.
+ * @throws CodedError `data-dir-unusable`, `port-unavailable` or `config-invalid`; nothing stays open then.
  */
 export async function startHost(config: HostConfig, world: HostSurroundings): Promise<RunningHost> {
   const host = await Host.open(config, world);
@@ -89,12 +97,14 @@ export async function startHost(config: HostConfig, world: HostSurroundings): Pr
       serveAdmin: (socket) => adminListener.serve(socket),
       patience: PUBLIC_PATIENCE,
     });
+    const preloaded = rehearsal.ended.then(() => host.preload());
     let stopped: Promise<boolean> | undefined;
     return {
       host,
       publicUrl,
       adminUrl,
       rehearsed: rehearsal.ended,
+      preloaded,
       stop: () => (stopped ??= stop(rehearsal)),
     };
   } catch (thrown) {
