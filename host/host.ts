@@ -89,10 +89,10 @@ export class Host {
     });
   }
 
-  /** @throws CodedError `data-dir-unusable`, or `config-invalid` for a folder of guests that is not there. */
+  /** @throws CodedError `data-dir-unusable`, or `config-invalid` for a folder that guests cannot be given. */
   static async open(config: HostConfig, world: HostSurroundings): Promise<Host> {
     const { dataDir } = config;
-    const preopens = openPreopens(config.preopens);
+    const preopens = openPreopens(config.preopens, dataDir);
     const database = openHostDatabase(dataDir);
     let ledger: Ledger | undefined;
     try {

@@ -2,6 +2,7 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { CodedError } from '../metering/errors.ts';
+import { acceptAnyMethod } from './any-method.ts';
 import { rawErrorAnswer } from './error-response.ts';
 import { Roster } from './roster.ts';
 
@@ -44,6 +45,7 @@ export class Listener {
       },
       listen,
     );
+    acceptAnyMethod(this.#server);
     this.#server.on('checkContinue', listen);
     this.#server.on('checkExpectation', listen);
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>

@@ -37,6 +37,12 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 /** What is said of a connection that the other side has closed. */
 const CLOSED = new Set(['ECONNRESET', 'EPIPE']);
 
+/** Methods have a case (RFC 9110, 9.1), but Node has made capitals of it, in the head that it keeps until it is sent. */
+function spellMethod(sent: http.ClientRequest & { _header?: string }, method: string): void {
+  sent.method = method;
+  sent._header = method + sent._header?.slice(method.length);
+}
+
 /** A request that may be sent, and where it goes. */
 export interface Permitted {
   readonly url: URL;
@@ -123,6 +129,7 @@ export class HttpExchange implements OutboundExchange {
       lookup: access.lookupFor(destination),
       maxHeaderSize: FIELDS_BYTES_MAX,
     });
+    if (sent.method !== this.#head.method) spellMethod(sent, this.#head.method);
     // Else node would drop those beyond 2000 without a word.
     sent.maxHeadersCount = 0;
     return sent;

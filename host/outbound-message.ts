@@ -2,8 +2,8 @@
 import type { OutboundHead } from './wasi/execution-port.ts';
 import type { WireHeaders } from './wasi/fields.ts';
 
-/** Methods whose requests say how long their body is even where there is none (RFC 9110, 8.6). */
-const WITH_BODY = new Set(['POST', 'PUT', 'PATCH']);
+/** Methods whose requests say nothing of a body where there is none (RFC 9110, 8.6 and 9.3). */
+const WITHOUT_BODY = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS', 'TRACE']);
 
 /** Headers that say how the message is sent, which is the host's to say; two lengths would be two messages. */
 const SENT_BY_HOST = new Set([
@@ -51,7 +51,7 @@ export function sentHeaders(head: OutboundHead, host: string): string[] {
   flat.push('host', host);
   const bytes = declaredBytes(head);
   if (bytes === undefined) flat.push('transfer-encoding', 'chunked');
-  else if (bytes > 0 || WITH_BODY.has(head.method)) flat.push('content-length', String(bytes));
+  else if (bytes > 0 || !WITHOUT_BODY.has(head.method)) flat.push('content-length', String(bytes));
   // Only chunks have trailers after them that could be announced.
   return bytes === undefined ? flat : without(flat, new Set(['trailer']));
 }

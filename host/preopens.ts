@@ -1,5 +1,6 @@
 /** Folders of this machine that guests may read: how they are written in the settings, and where they are. */
 import { realpathSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { CodedError } from '../metering/errors.ts';
 
 /** One folder. */
@@ -52,37 +53,63 @@ export function choiceFaults(names: unknown, hostTexts: readonly string[]): stri
   const offered = guestPathsOf(hostTexts);
   const what =
     offered.length === 0 ? 'nothing, since this host opens no folder' : `some of ${offered.join(', ')}`;
-  return names
-    .filter((name) => !offered.includes(name))
-    .map((name) => `preopens: expected ${what}, got ${JSON.stringify(name)}`);
+  return names.flatMap((name, index) => {
+    if (!offered.includes(name)) return [`preopens: expected ${what}, got ${JSON.stringify(name)}`];
+    return names.indexOf(name) === index ? [] : [`preopens: expected each name once, got ${name} twice`];
+  });
 }
 
 /** By which names guests see the host's folders. */
 export const guestPathsOf = (hostTexts: readonly string[]): readonly string[] =>
   hostTexts.flatMap((text) => parsePreopen(text)?.guestPath ?? []);
 
-function folderAt(hostPath: string): string {
+/** They travel with each request, in a frame that has other things in it as well. */
+const BYTES_MAX = 32_768;
+
+const isWithin = (path: string, folder: string): boolean =>
+  path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+
+/** Where a folder is, or will be when it is made. */
+function placeOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // Whatever else is wrong with it is told by who makes it.
+    return dirname(path) === path ? path : join(placeOf(dirname(path)), basename(path));
+  }
+}
+
+/** @param dataDir of the host, which has the code and the logs of every function in it. */
+function folderAt(hostPath: string, dataDir: string): string {
   const path = realpathSync(hostPath);
   if (!statSync(path).isDirectory()) throw new Error('it is no folder');
+  const data = placeOf(resolve(dataDir));
+  if (isWithin(data, path) || isWithin(path, data)) {
+    throw new Error(`guests would read the host’s own data there (${data})`);
+  }
   return path;
 }
 
 /**
  * Looks the folders up.
- * @throws CodedError `config-invalid`, naming every one that is not there.
+ * @param dataDir the host's own folder, which none of them may share; it need not be there yet.
+ * @throws CodedError `config-invalid`, naming every one that is not there or cannot be given to guests.
  */
-export function openPreopens(hostTexts: readonly string[]): readonly Preopen[] {
+export function openPreopens(hostTexts: readonly string[], dataDir: string): readonly Preopen[] {
   const faults: string[] = [];
   const preopens = hostTexts.flatMap((text) => {
     const { hostPath, guestPath } = parsePreopen(text) as Preopen;
     try {
-      return [Object.freeze({ hostPath: folderAt(hostPath), guestPath })];
+      return [Object.freeze({ hostPath: folderAt(hostPath, dataDir), guestPath })];
     } catch (thrown) {
       const reason = thrown instanceof Error ? thrown.message : String(thrown);
       faults.push(`preopens: expected a folder for ${guestPath}, got ${hostPath}: ${reason}`);
       return [];
     }
   });
+  const bytes = Buffer.byteLength(JSON.stringify(preopens));
+  if (bytes > BYTES_MAX)
+    faults.push(`preopens: expected all paths to take at most ${BYTES_MAX} bytes, got ${bytes}`);
   if (faults.length > 0) throw new CodedError('config-invalid', faults.join('; '), { faults });
   return Object.freeze(preopens);
 }

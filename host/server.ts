@@ -33,7 +33,13 @@ export interface RunningHost {
 
 /** The admin app as Node's server calls it; a request that cannot be put into a URL never reaches the app. */
 function adminListenerFor(host: Host): RequestListener {
-  const listener = getRequestListener(adminApp(host).fetch as Parameters<typeof getRequestListener>[0], {
+  const app = adminApp(host);
+  const answer: Parameters<typeof getRequestListener>[0] = (request, env) => {
+    // It has made GET of `get`, which is another method (RFC 9110, 9.1).
+    Object.defineProperty(request, 'method', { value: env.incoming.method });
+    return app.fetch(request, env as Parameters<typeof app.fetch>[1]);
+  };
+  const listener = getRequestListener(answer, {
     overrideGlobalObjects: false,
     autoCleanupIncoming: false,
     errorHandler: (thrown) => {

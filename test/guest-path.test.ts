@@ -158,3 +158,13 @@ test('the root of the machine is a folder as well', () => {
   expect(placeOf('/', '.', true).hostPath).toBe('/');
   expect(placeOf('/', root.slice(1), true).hostPath).toBe(root);
 });
+
+test('links may be many and long, but not without an end', () => {
+  const far = 'a/../'.repeat(800);
+  symlinkSync(`${far}a`, join(root, 'far'));
+  symlinkSync(`${far}far`, join(root, 'farther'));
+  symlinkSync(`${far}farther`, join(root, 'too-far'));
+  expect(found(`${far}a`)).toBe('folder');
+  expect(found('farther')).toBe('folder');
+  expect(found('too-far')).toBe('loop');
+});

@@ -1,9 +1,10 @@
 /** Folders that a host opens for its guests: what it is told of them, what functions choose, what guests get. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { hostConfig } from '../host/config.ts';
 import { checkSettings, effectiveSettings } from '../host/function-settings.ts';
+import { openPreopens } from '../host/preopens.ts';
 import { startHost } from '../host/server.ts';
 import { ebb } from './cli-kit.ts';
 import { FilesFolder, script } from './files-kit.ts';
@@ -75,6 +76,40 @@ describe('the host’s list', () => {
     });
   });
 
+  test('with the host’s own data, or in it, keeps the host from starting', async () => {
+    const outer = folder.outer;
+    const to = join(outer, 'to');
+    symlinkSync(join(outer, 'data'), to);
+    const starts = (preopen: string, dataDir: string) => {
+      const config = hostConfig({ preopens: [`${preopen}::/a`], port: 0, adminPort: 0, dataDir });
+      return startHost(config, { nowMs: Date.now, onInternal: () => undefined });
+    };
+    const refused = {
+      code: 'config-invalid',
+      message: expect.stringContaining('guests would read the host’s own data there'),
+    };
+    await expect(starts(outer, join(outer, 'data'))).rejects.toMatchObject(refused);
+    await expect(starts(outer, join(outer, 'not', 'yet'))).rejects.toMatchObject(refused);
+    await expect(starts('/', join(outer, 'data'))).rejects.toMatchObject(refused);
+    mkdirSync(join(outer, 'data', 'journal'), { recursive: true });
+    await expect(starts(join(outer, 'data', 'journal'), to)).rejects.toMatchObject(refused);
+    await expect(starts(to, join(outer, 'data'))).rejects.toMatchObject(refused);
+    expect(readdirSync(join(outer, 'data'))).toEqual(['journal']);
+    const beside = await starts(join(outer, 'root'), join(outer, 'root-but-other'));
+    await beside.stop();
+  });
+
+  test('whose paths do not fit beside a request keeps the host from starting', () => {
+    const names = Array.from(
+      { length: 300 },
+      (_none, index) => `${folder.path}::/${'n'.repeat(150)}${index}`,
+    );
+    expect(() => openPreopens(names, '/none')).toThrow(
+      /expected all paths to take at most 32768 bytes, got \d{5}$/,
+    );
+    expect(openPreopens(names.slice(0, 100), '/none')).toHaveLength(100);
+  });
+
   test('is what functions have, and the most that they can', () => {
     const host = hostConfig({ preopens: ['a::/a', 'b::/b'] });
     expect(effectiveSettings({}, host).preopens).toEqual(['/a', '/b']);
@@ -85,6 +120,9 @@ describe('the host’s list', () => {
       /preopens: expected some of \/a, \/b, got "\/c"; preopens: expected some of \/a, \/b, got 1/,
     );
     expect(() => checkSettings({ preopens: '/a' }, host)).toThrow(/preopens: expected a list, got "\/a"/);
+    expect(() => checkSettings({ preopens: ['/a', '/b', '/a'] }, host)).toThrow(
+      /^preopens: expected each name once, got \/a twice$/,
+    );
     expect(() => checkSettings({ preopens: ['/a'] }, hostConfig())).toThrow(
       /expected nothing, since this host/,
     );
@@ -111,6 +149,23 @@ describe('a guest', () => {
     expect(folder.openCount).toBe(0);
     const outcomes = (await host.executions()).map(({ outcome }) => outcome);
     expect(outcomes).toEqual(['trap', ...Array(8).fill('ok')]);
+  });
+
+  test('is told the same with as many folders as a host can have, and files are no bytes that came in', async () => {
+    const names = Array.from({ length: 180 }, (_none, index) => `/${'ö'.repeat(40)}${index}`);
+    const host = await TestHost.start({ preopens: names.map((name) => `${folder.path}::${name}`) });
+    await host.deploy('files', guest);
+    const headers = Object.fromEntries(
+      Array.from({ length: 15 }, (_none, index) => [`x-${index}`, 'a'.repeat(1_000)]),
+    );
+    const lines: Lines = [['dirs'], ['open', 0, 'stay', 'big'], ['stream', 180, 0]];
+    const answer = await host.call('/f/files/raw', { method: 'POST', body: script(lines), headers });
+    expect([answer.status, answer.text]).toEqual([
+      200,
+      expect.stringMatching(/^\/ö+0 .*179\nopened\n300000 \d+\n$/),
+    ]);
+    const [record] = await host.executions();
+    expect(record).toMatchObject({ bytesIn: script(lines).length, bytesOut: answer.body.length });
   });
 
   test('reads nothing where there is no folder', async () => {

@@ -88,11 +88,6 @@ describe('the method', () => {
   test('CONNECT ends the connection instead of leaving it open', async () => {
     expect(await exchange(host.publicUrl, 'CONNECT /f/corners HTTP/1.1\r\nHost: a\r\n\r\n')).toBe('');
   });
-
-  test('an unknown one is refused with a JSON body', async () => {
-    const answer = await exchange(host.publicUrl, 'NONSENSE /f/corners HTTP/1.1\r\nHost: a\r\n\r\n');
-    expect(answer).toMatch(/^HTTP\/1\.1 400 .*"code":"request-invalid"/s);
-  });
 });
 
 describe('the body', () => {

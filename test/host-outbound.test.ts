@@ -25,10 +25,16 @@ async function proxyHost(settings: Parameters<typeof TestHost.start>[0] = {}): P
 }
 
 /** A server that takes a connection and does with it what HTTP does not. */
-async function rawUpstream(answer: string): Promise<string> {
+async function rawUpstream(
+  answer: string,
+  onHead: (head: string) => void = () => undefined,
+): Promise<string> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
-    socket.once('data', () => socket.end(answer));
+    socket.once('data', (bytes) => {
+      onHead(bytes.toString());
+      socket.end(answer);
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   closeLater(async () => void server.close());
@@ -37,6 +43,29 @@ async function rawUpstream(answer: string): Promise<string> {
 }
 
 describe('outbound requests', () => {
+  test.each([
+    ['GET', undefined],
+    ['HEAD', undefined],
+    ['POST', '0'],
+    ['FOO', '0'],
+    ['get', '0'],
+    ['head', '0'],
+    ['connect', '0'],
+    ['X-Custom!', '0'],
+  ])('keep their method, known or not, in its case: %s', async (method, length) => {
+    const host = await proxyHost();
+    let sent = '';
+    const body = method === 'HEAD' ? '' : 'body';
+    const raw = await rawUpstream(`HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n${body}`, (head) => {
+      sent = head;
+    });
+    const answer = await host.call(fetching('corners', `${raw}/a`, `&method=${method}`));
+    expect(answer.text).toBe(`200 ${body}`);
+    expect(sent.split('\r\n', 1)).toEqual([`${method} /a HTTP/1.1`]);
+    expect(/^content-length: (.*)\r$/im.exec(sent)?.[1]).toBe(length);
+    expect(sent).not.toMatch(/transfer-encoding/i);
+  });
+
   test('reach nothing by default', async () => {
     const host = await proxyHost({ allowOutbound: [] });
     const reached = await upstream(() => expect.unreachable());

@@ -180,8 +180,8 @@ describe('wasi:filesystem itself', () => {
       ['stat', 2],
     );
     expect(said.slice(1, -1)).toEqual([
-      ...['hello false', 'file', ' false', 'file', ' true', ' true', ' false', ' true', 'invalid'],
-      ...['hello, file', ' true', 'is-directory', 'opened', 'not-permitted', 'not-permitted'],
+      ...['hello false', 'file', ' false', 'file', ' false', ' true', ' true', ' true', 'invalid'],
+      ...['hello, file', ' false', 'is-directory', 'opened', 'not-permitted', 'not-permitted'],
     ]);
   });
 
@@ -214,6 +214,11 @@ describe('wasi:filesystem itself', () => {
         'not-directory',
       ],
     );
+  });
+
+  test('lists a folder that was opened without the flag for reading data, as Go does', () => {
+    const said = raw(['open', 0, 'stay', 'folder/deep', '-'], ['flags', 1], ['list', 1]);
+    expect(said).toEqual(['opened', '0', 'leaf:DescriptorType::RegularFile']);
   });
 
   test.each([
@@ -319,8 +324,17 @@ describe('wasi:filesystem itself', () => {
 
   test('a folder that goes away is an error, not the end', () => {
     renameSync(folder.path, `${folder.path}-away`);
-    expect(raw(['open', 0, 'stay', 'text'], ['list', 0], ['stat', 0], ['type', 0])).toEqual([
-      ...['no-entry', 'no-entry', 'no-entry', 'DescriptorType::Directory'],
+    const lines: Lines = [
+      ['open', 0, 'stay', 'text'],
+      ['list', 0],
+      ['stat', 0],
+      ['type', 0],
+      ['same', 0, 0],
+      ['dirs'],
+      ['same', 0, 1],
+    ];
+    expect(raw(...lines)).toEqual([
+      ...['no-entry', 'no-entry', 'no-entry', 'DescriptorType::Directory', 'true', '/data', 'false'],
     ]);
   });
 });

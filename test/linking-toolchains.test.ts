@@ -101,8 +101,8 @@ describe('JavaScript on StarlingMonkey', () => {
     expect(comparable(await direct.runSuspendably(ask))).toEqual(comparable(direct.run(ask)));
   });
 
-  test('is deployed over HTTP, answers over HTTP, and is recorded', async () => {
-    const host = await TestHost.start();
+  test('is deployed over HTTP, answers over HTTP beside a folder, and is recorded', async () => {
+    const host = await TestHost.start({ preopens: [`${import.meta.dirname}::/data`] });
     const deployed = await host.put('js', component);
     expect(deployed.status, deployed.text).toBe(201);
     expect(JSON.parse(deployed.text)).toMatchObject({

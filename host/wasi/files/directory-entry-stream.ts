@@ -1,8 +1,7 @@
 /** `wasi:filesystem/types.directory-entry-stream`: the names in a folder. */
 import type { Dirent } from 'node:fs';
 import { asked } from './file-errors.ts';
-import { type DescriptorType, typeOf } from './file-stat.ts';
-import { textOf } from './guest-path.ts';
+import { type DescriptorType, textOf, typeOf } from './file-stat.ts';
 import type { OpenFiles, OpenListing } from './open-files.ts';
 
 interface DirectoryEntry {

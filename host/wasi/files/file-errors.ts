@@ -17,16 +17,19 @@ export type FileErrorCode =
   | 'name-too-long'
   | 'no-device'
   | 'no-entry'
+  | 'no-such-device'
   | 'not-directory'
   | 'not-permitted'
   | 'overflow'
   | 'quota'
   | 'read-only'
   | 'text-file-busy'
-  | 'unsupported';
+  | 'unsupported'
+  | 'would-block';
 
 const BY_NODE_CODE: Readonly<Record<string, FileErrorCode>> = {
   EACCES: 'access',
+  EAGAIN: 'would-block',
   EBADF: 'bad-descriptor',
   EBUSY: 'busy',
   EFBIG: 'file-too-large',
@@ -44,7 +47,7 @@ const BY_NODE_CODE: Readonly<Record<string, FileErrorCode>> = {
   ENOMEM: 'insufficient-memory',
   ENOTDIR: 'not-directory',
   ENOTSUP: 'unsupported',
-  ENXIO: 'no-device',
+  ENXIO: 'no-such-device',
   EOVERFLOW: 'overflow',
   EPERM: 'not-permitted',
   EROFS: 'read-only',

@@ -2,8 +2,8 @@
 import { fstatSync, readSync } from 'node:fs';
 import { type ByteSource, IoError } from '../io.ts';
 import { ResultError } from '../result-error.ts';
-import { fileErrorCode } from './file-errors.ts';
-import type { OpenFile, OpenFiles } from './open-files.ts';
+import { type FileErrorCode, fileErrorCode } from './file-errors.ts';
+import { type OpenFile, type OpenFiles, READ_BYTES_MAX } from './open-files.ts';
 
 export class FileSource implements ByteSource {
   readonly failure = undefined;
@@ -22,8 +22,14 @@ export class FileSource implements ByteSource {
   /** Of the file as it is now; it may grow while it is read. */
   get availableBytes(): number {
     if (this.#hasFailed) return 0;
-    const left = this.#asked(() => fstatSync(this.#file.fd, { bigint: true }).size - this.#at);
-    return left > 0n ? Number(left) : 0;
+    this.#files.beforeAsking();
+    try {
+      const left = fstatSync(this.#file.fd, { bigint: true }).size - this.#at;
+      return left > 0n ? Number(left) : this.#bytesBeyond();
+    } catch {
+      // Whoever only waits cannot be told. The read that comes then fails as well, and says why.
+      return 1;
+    }
   }
 
   /** To be asked where nothing is available: there is nothing to wait for. */
@@ -32,22 +38,27 @@ export class FileSource implements ByteSource {
   }
 
   read(lengthMax: number): Uint8Array {
+    this.#files.beforeAsking();
     const room = this.#files.roomFor(BigInt(lengthMax));
-    const bytes = this.#asked(() => readSync(this.#file.fd, room, 0, room.length, this.#at));
-    this.#at += BigInt(bytes);
-    return room.subarray(0, bytes);
+    try {
+      const bytes = readSync(this.#file.fd, room, 0, room.length, this.#at);
+      this.#at += BigInt(bytes);
+      return room.subarray(0, bytes);
+    } catch (thrown) {
+      throw this.#failed(fileErrorCode(thrown));
+    }
+  }
+
+  /** What is there where the size says that nothing is: files that the system makes up as they are read have none. */
+  #bytesBeyond(): number {
+    const bytes = readSync(this.#file.fd, this.#files.roomFor(1n), 0, 1, this.#at);
+    return bytes === 0 ? 0 : READ_BYTES_MAX;
   }
 
   /** Once it has failed the stream is closed, as WIT says. */
-  #asked<T>(ask: () => T): T {
-    this.#files.beforeAsking();
-    try {
-      return ask();
-    } catch (thrown) {
-      this.#hasFailed = true;
-      const code = fileErrorCode(thrown);
-      const val = new IoError(`the file could not be read: ${code}`, undefined, code);
-      throw new ResultError({ tag: 'last-operation-failed', val });
-    }
+  #failed(code: FileErrorCode): ResultError {
+    this.#hasFailed = true;
+    const val = new IoError(`the file could not be read: ${code}`, undefined, code);
+    return new ResultError({ tag: 'last-operation-failed', val });
   }
 }

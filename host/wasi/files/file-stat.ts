@@ -1,6 +1,7 @@
-/** What is told of a file or folder: its type, its size, its times, and a number that changes with them. */
+/** What is told of a file or folder: its name, its type, its size, its times, and a number that changes with them. */
 import { createHash } from 'node:crypto';
 import type { BigIntStats, Dirent } from 'node:fs';
+import { refusal } from './file-errors.ts';
 
 /** `wasi:filesystem/types.descriptor-type` */
 export type DescriptorType =
@@ -33,6 +34,20 @@ export interface DescriptorStat {
 export interface MetadataHash {
   readonly lower: bigint;
   readonly upper: bigint;
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * A name, or a link's content, as the system has it: bytes, which guests cannot be given when they are no text.
+ * @throws ResultError `illegal-byte-sequence`
+ */
+export function textOf(bytes: Uint8Array): string {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    throw refusal('illegal-byte-sequence');
+  }
 }
 
 const NS_PER_SECOND = 1_000_000_000n;

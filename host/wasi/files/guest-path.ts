@@ -5,31 +5,23 @@
  */
 import { type BigIntStats, lstatSync, readlinkSync } from 'node:fs';
 import { asked, refusal } from './file-errors.ts';
+import { textOf } from './file-stat.ts';
 
 /** What a path leads to. */
 export interface Place {
   /** Without links, but for the last step where it was not to be followed. */
   readonly hostPath: string;
+  /** As they were on the way: others may have put something else there since (pinned.ts). */
   readonly stats: BigIntStats;
 }
 
 /** As Linux has them: bytes of a path, and links that are followed on the way. */
 const PATH_BYTES_MAX = 4_096;
 const LINKS_MAX = 40;
+/** More than a path has without links. Each step is a question to the system, and a slow one where folders are deep. */
+const STEPS_MAX = 4_096;
 
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
-
-/** A name, or a link's content, as the system has it: bytes, which guests cannot be given when they are no text. */
-export function textOf(bytes: Uint8Array): string {
-  try {
-    return strictUtf8.decode(bytes);
-  } catch {
-    throw refusal('illegal-byte-sequence');
-  }
-}
-
-/** What a link says. */
-export const linkAt = (hostPath: string): string => textOf(asked(() => readlinkSync(hostPath, 'buffer')));
+const linkAt = (hostPath: string): string => textOf(asked(() => readlinkSync(hostPath, 'buffer')));
 
 const lstat = (hostPath: string): BigIntStats => asked(() => lstatSync(hostPath, { bigint: true }));
 
@@ -51,6 +43,7 @@ class Walk {
   readonly #taken: string[] = [];
   #stats: BigIntStats;
   #linksLeft = LINKS_MAX;
+  #stepsLeft = STEPS_MAX;
 
   constructor(folder: string, path: string, followsLast: boolean) {
     this.#folder = folder;
@@ -71,6 +64,7 @@ class Walk {
   #go(step: string): void {
     if (!this.#stats.isDirectory()) throw refusal('not-directory');
     if (step === '' || step === '.') return;
+    if (this.#stepsLeft-- === 0) throw refusal('loop');
     if (step === '..') {
       this.#goBack();
       return;

@@ -1,19 +1,39 @@
 /** The files and listings that one execution has open: what the system holds for it, until it ends at the latest. */
-import { closeSync, constants, type Dir, fstatSync, opendirSync, openSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, type Dir, fstatSync, opendirSync, openSync, readFileSync } from 'node:fs';
 import type { ExecutionPort } from '../execution-port.ts';
 import { asked, refusal } from './file-errors.ts';
+import { checkPlace, pathOf, TELLS_PLACES } from './pinned.ts';
 
-/** Files and listings that an execution may have open at once: each takes one of the process's file numbers. */
+/** Files and listings that an execution may have open at once: they take one or two of the process's file numbers. */
 const OPEN_MAX = 128;
 /** The most that one call reads. */
-const READ_BYTES_MAX = 65_536;
+export const READ_BYTES_MAX = 65_536;
 
 /** Never waits for a writer, never becomes the process's terminal, follows no link; the last two are not everywhere. */
 const READING =
   constants.O_RDONLY | constants.O_NONBLOCK | (constants.O_NOFOLLOW ?? 0) | (constants.O_NOCTTY ?? 0);
 
+const FOLDER = READING | (constants.O_DIRECTORY ?? 0);
+
+/** The process's file numbers that guests may have; read when the first of this thread is opened. */
+let guestsBelow: number | undefined;
+
+/** Half of all: without any the host can take no connection, start no thread and write no record. */
+function numbersForGuests(): number {
+  if (process.platform !== 'linux') return Number.POSITIVE_INFINITY;
+  const [, most] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? [];
+  return most === undefined ? Number.POSITIVE_INFINITY : Number(most) / 2;
+}
+
 interface Closable {
   close(): void;
+}
+
+/** Whatever goes wrong then, the number is given back, and nothing was written that could be lost. */
+function closed(close: () => void): void {
+  try {
+    close();
+  } catch {}
 }
 
 /** A file, for as long as somebody uses it: whoever opened it, and the streams that read it. */
@@ -36,17 +56,20 @@ export class OpenFile implements Closable {
   }
 
   close(): void {
-    closeSync(this.fd);
+    closed(() => closeSync(this.fd));
   }
 }
 
 /** The names in a folder, one after the other. */
 export class OpenListing implements Closable {
   readonly dir: Dir;
+  /** Of the folder, by which the listing knows it. */
+  readonly #fd: number | undefined;
   readonly #files: OpenFiles;
 
-  constructor(dir: Dir, files: OpenFiles) {
+  constructor(dir: Dir, fd: number | undefined, files: OpenFiles) {
     this.dir = dir;
+    this.#fd = fd;
     this.#files = files;
   }
 
@@ -55,7 +78,9 @@ export class OpenListing implements Closable {
   }
 
   close(): void {
-    this.dir.closeSync();
+    closed(() => this.dir.closeSync());
+    const fd = this.#fd;
+    if (fd !== undefined) closed(() => closeSync(fd));
   }
 }
 
@@ -81,25 +106,23 @@ export class OpenFiles {
 
   /** @param hostPath of a regular file, without links. */
   openFile(hostPath: string): OpenFile {
-    this.#checkRoom();
-    const file = new OpenFile(
-      asked(() => openSync(hostPath, READING)),
-      this,
-    );
-    this.#open.add(file);
-    if (isFileAt(file.fd, hostPath)) return file;
-    this.close(file);
-    throw refusal('not-permitted');
+    const fd = this.#openAt(hostPath, READING, (fd) => {
+      if (!fstatSync(fd).isFile()) throw refusal('not-permitted');
+    });
+    return this.#kept(new OpenFile(fd, this));
   }
 
   /** @param hostPath of a folder, without links. */
   openListing(hostPath: string): OpenListing {
-    this.#checkRoom();
-    // The types of Node know texts alone.
-    const dir = asked(() => opendirSync(hostPath, { encoding: 'buffer' as BufferEncoding }));
-    const listing = new OpenListing(dir, this);
-    this.#open.add(listing);
-    return listing;
+    let dir: Dir | undefined;
+    const list = (path: string): void => {
+      // The types of Node know texts alone.
+      dir = opendirSync(path, { encoding: 'buffer' as BufferEncoding });
+    };
+    let fd: number | undefined;
+    if (TELLS_PLACES) fd = this.#openAt(hostPath, FOLDER, (fd) => list(pathOf(fd)));
+    else asked(() => list(hostPath));
+    return this.#kept(new OpenListing(dir as Dir, fd, this));
   }
 
   /** Closes one, once. */
@@ -113,13 +136,29 @@ export class OpenFiles {
     this.#open.clear();
   }
 
+  /** @param then goes on with it; where that fails, it is closed. @returns its number. */
+  #openAt(hostPath: string, flags: number, then: (fd: number) => void): number {
+    this.#checkRoom();
+    const fd = asked(() => openSync(hostPath, flags));
+    try {
+      guestsBelow ??= asked(numbersForGuests);
+      // The system gives the lowest one that is free, whichever thread asks.
+      if (fd >= guestsBelow) throw refusal('quota');
+      checkPlace(fd, hostPath);
+      asked(() => then(fd));
+      return fd;
+    } catch (thrown) {
+      closed(() => closeSync(fd));
+      throw thrown;
+    }
+  }
+
+  #kept<T extends Closable>(one: T): T {
+    this.#open.add(one);
+    return one;
+  }
+
   #checkRoom(): void {
     if (this.#open.size >= OPEN_MAX) throw refusal('quota');
   }
-}
-
-/** Whether a regular file was opened, and the very one: a folder on the way may have become a link meanwhile. */
-function isFileAt(fd: number, hostPath: string): boolean {
-  if (!fstatSync(fd).isFile()) return false;
-  return process.platform !== 'linux' || readlinkSync(`/proc/self/fd/${fd}`) === hostPath;
 }
