@@ -39,6 +39,8 @@ export class Listener {
     this.#server = createServer(
       {
         requireHostHeader: false,
+        // Without a body there is no stream to make, to read and to end.
+        optimizeEmptyRequests: true,
         headersTimeout: headMs,
         requestTimeout: wholeMs,
         connectionsCheckingInterval: lookMs,
