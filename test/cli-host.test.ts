@@ -77,6 +77,32 @@ describe('a host', () => {
     );
   });
 
+  it('is said to be ready when its rehearsal is over', async () => {
+    // Both outputs in one, so that their lines are in the order in which they were written.
+    const both = [
+      '-c',
+      'exec "$0" "$@" 2>&1',
+      process.execPath,
+      launcher,
+      'serve',
+      '--data-dir',
+      path('rehearsed'),
+    ];
+    const child = spawn('sh', [...both, '--port', '0', '--admin-port', '0'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: { ...process.env, NODE_DEBUG: 'ebb' },
+    });
+    const lines: string[] = [];
+    for await (const line of createInterface(child.stdout)) {
+      lines.push(line);
+      if (line.startsWith('ebb is ready')) child.kill('SIGTERM');
+    }
+    const rehearsed = lines.findIndex((line) => line.includes('GET /f/(rehearsal)/: HTTP/1.1 200'));
+    const ready = lines.findIndex((line) => line.startsWith('ebb is ready'));
+    expect(rehearsed).toBeGreaterThanOrEqual(0);
+    expect(ready).toBeGreaterThan(rehearsed);
+  });
+
   it('is deployed to, listed, called, billed and exported, then replayed', async () => {
     const at = ['--host', host.adminUrl];
     await ebb('build', path('hi.ts'), '-o', path('hi.wasm'));

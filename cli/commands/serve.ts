@@ -1,4 +1,5 @@
 /** `ebb serve`: runs a host until it is told to stop. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { type HostConfig, hostConfig } from '../../host/config.ts';
 import { RULE_FORMS } from '../../host/outbound-rules.ts';
@@ -6,6 +7,9 @@ import { CodedError } from '../../metering/errors.ts';
 import { list } from '../option-values.ts';
 import type { Output } from '../output.ts';
 import { addHostNumbers, addHostPreopens } from '../setting-options.ts';
+
+/** Longest that a host which takes requests is not called ready. */
+const READY_PATIENCE_MS = 1_000;
 
 type ServeOptions = Omit<HostConfig, 'preopens'> & {
   readonly json?: boolean;
@@ -37,6 +41,8 @@ async function serve(config: HostConfig, output: Output, json: boolean): Promise
     onInternal: (error) =>
       output.say(`ebb: internal error: ${error instanceof Error ? error.stack : String(error)}`),
   });
+  // It takes requests already, but whoever waits for this line should find it as quick as it will be.
+  await Promise.race([running.rehearsed, sleep(READY_PATIENCE_MS, undefined, { ref: false })]);
   const { publicUrl, adminUrl } = running;
   if (json) output.print(JSON.stringify({ publicUrl, adminUrl }));
   else output.print(`ebb is ready: functions at ${publicUrl}/f/{name}/, admin at ${adminUrl}`);
