@@ -26,7 +26,8 @@ const FLOOD_MS = 2_000;
 /** How long the flood is under way before hello's times are taken: its client starts, and code is compiled. */
 const SETTLE_MS = 600;
 const LOAD = join(import.meta.dirname, 'load.ts');
-const BURNER_PATHS = ['/f/burner/fib/20', '/f/burner/fib/25', '/f/burner/fib/30'];
+/** The first computes next to nothing: what it does to hello is the doing of so many requests, not of the burner. */
+const BURNER_PATHS = ['/f/burner/fib/1', '/f/burner/fib/20', '/f/burner/fib/25', '/f/burner/fib/30'];
 /** Executions of the burner at once: as many as there are threads, and one fewer. */
 const CONCURRENCIES = [2, 1];
 const say = (line: string): boolean => process.stdout.write(`${line}\n`);
