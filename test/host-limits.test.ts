@@ -94,15 +94,22 @@ describe('the details of a function', () => {
 });
 
 describe('a guest without checks', () => {
-  it('is what a module that imports names of the host is left as, its memory bounded all the same', async () => {
-    const module = await fromText(
-      '(module (import "ebb" "limits" (memory 1)) (memory (export "m") 1) (func (export "grow") (result i32) (memory.grow 1 (i32.const 2))))',
+  it('is not what a module becomes by importing names of the host: it is refused', async () => {
+    const module = await fromText('(module (import "ebb" "limits" (memory 1)) (func (loop (br 0))))');
+    expect(() => guardModule(module, { canPool: true, countsFuel: false })).toThrow(
+      expect.objectContaining({
+        code: 'component-invalid',
+        message: expect.stringContaining('expected no import of ebb limits, which is a name of the host'),
+      }),
     );
-    const { bytes, guard } = guardModule(module, { canPool: true, countsFuel: false });
-    expect(guard).toBeUndefined();
-    const limited = new WebAssembly.Module(limitMemory(bytes, 2 * 65_536));
-    const imports = { ebb: { limits: new WebAssembly.Memory({ initial: 1 }) } };
-    const { grow } = new WebAssembly.Instance(limited, imports).exports as GuestExports;
+  });
+
+  it('has a bounded memory all the same', async () => {
+    const module = await fromText(
+      '(module (memory (export "m") 1) (func (export "grow") (result i32) (memory.grow (i32.const 2))))',
+    );
+    const limited = new WebAssembly.Module(limitMemory(module, 2 * 65_536));
+    const { grow } = new WebAssembly.Instance(limited).exports as GuestExports;
     expect(grow?.()).toBe(-1);
   });
 

@@ -2,6 +2,7 @@
  * A core module becomes what runs here: with guards in its code where it can have them. The result is the same whatever
  * the limits are, so it is made once and kept. The seam between components and instrumentation; knows both, no threads.
  */
+import { CodedError } from '../../metering/errors.ts';
 import { importMemory, type MemoryType } from './import-memory.ts';
 import type { GuardOptions } from './instrument/guards.ts';
 import { instrument } from './instrument/instrument.ts';
@@ -37,13 +38,18 @@ export interface GuardChoice {
   readonly countsFuel: boolean;
 }
 
+/** @throws CodedError `component-invalid` for one that imports names of the host. */
 export function guardModule(module: Uint8Array, { canPool, countsFuel }: GuardChoice): GuardedModule {
   const guards: GuardOptions = { deadline: true, fuel: countsFuel, growth: true };
   const imported = canPool ? importMemory(module) : undefined;
   const pooled = imported?.memory;
   const bytes = imported?.bytes ?? new Uint8Array(module);
   const result = instrument(bytes, guards);
-  if (!result.ok) return { bytes, guard: undefined, pooled };
+  if (!result.ok) {
+    // Left without checks it could be ended with its thread alone, and a thread in huge operations cannot be ended.
+    if (result.code === 'name-taken') throw new CodedError('component-invalid', result.message);
+    return { bytes, guard: undefined, pooled };
+  }
   const { memories, tableElements } = result;
   return { bytes: result.module, guard: { memories, tableElements }, pooled };
 }

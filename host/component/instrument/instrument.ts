@@ -138,7 +138,7 @@ class Rewrite {
     const taken = this.#imports.ownNames.find((name) => added.has(name));
     if (taken === undefined) return;
     const message = `expected no import of ${LIMITS_IMPORT.module} ${taken}, which is a name of the host, got one`;
-    throw new Refusal('form-unsupported', this.#imports.entriesStart, message);
+    throw new Refusal('name-taken', this.#imports.entriesStart, message);
   }
 
   #writeSection(section: Section): void {

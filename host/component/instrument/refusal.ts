@@ -6,7 +6,9 @@ export type RefusalCode =
   /** Bytes that are no valid core module. */
   | 'module-malformed'
   /** A valid form that this build does not rewrite. */
-  | 'form-unsupported';
+  | 'form-unsupported'
+  /** It imports what only the host may give it. */
+  | 'name-taken';
 
 export class Refusal extends Error {
   readonly code: RefusalCode;
