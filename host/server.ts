@@ -78,7 +78,7 @@ export async function startHost(config: HostConfig, world: HostSurroundings): Pr
     await Promise.all([publicListener.close(), adminListener.close()]);
     await host.close();
   };
-  const stop = async (rehearsal: Rehearsal): Promise<boolean> => {
+  const stop = async (rehearsal: Rehearsal, preloaded: Promise<void>): Promise<boolean> => {
     rehearsal.stop();
     host.beginDraining();
     const ended = await endsWithin(
@@ -87,6 +87,7 @@ export async function startHost(config: HostConfig, world: HostSurroundings): Pr
     );
     await close();
     await rehearsal.ended;
+    await preloaded;
     return ended;
   };
   try {
@@ -105,7 +106,7 @@ export async function startHost(config: HostConfig, world: HostSurroundings): Pr
       adminUrl,
       rehearsed: rehearsal.ended,
       preloaded,
-      stop: () => (stopped ??= stop(rehearsal)),
+      stop: () => (stopped ??= stop(rehearsal, preloaded)),
     };
   } catch (thrown) {
     await close();

@@ -109,9 +109,13 @@ describe('Go', () => {
 
   test('an instance that has served is made as new, however many pieces its data is in', () => {
     expect(direct.plan).toMatchObject({ linking: 'direct', deadlines: 'checks', isRenewable: true });
-    const seen = [1, 2, 3].map(() => direct.run({ path: '/collect' }).memoryBytes);
-    expect(new Set(seen)).toEqual(new Set([generated.run({ path: '/collect' }).memoryBytes]));
+    // Of those that the collector does not come to: when it comes, and so how far they grow, is the clock's to say.
+    const sizeOf = ({ run }: Runnable, path = '/') => run({ path }).memoryBytes;
+    const fresh = sizeOf(generated);
+    expect([1, 2, 3].map(() => sizeOf(direct))).toEqual([fresh, fresh, fresh]);
     expect([direct.pool.resting.count, direct.pool.count]).toEqual([1, 0]);
+    expect(sizeOf(direct, '/collect')).toBeGreaterThan(fresh);
+    expect(sizeOf(direct)).toBe(fresh);
   });
 });
 
